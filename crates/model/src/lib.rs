@@ -1,0 +1,8 @@
+//! AWS's rules as pure functions.
+//!
+//! Nothing here does I/O, reads the clock, draws random numbers or names a
+//! cryptography library; every rule can be tested with values alone.
+
+pub mod attribute;
+pub mod clock;
+pub mod number;

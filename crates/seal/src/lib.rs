@@ -1,0 +1,3 @@
+//! The only crate that names a cryptography library.
+
+pub mod secret;

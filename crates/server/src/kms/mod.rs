@@ -1,0 +1,3 @@
+//! The key service: keys, aliases, grants, ciphertexts.
+
+pub mod table_kms;

@@ -1,0 +1,106 @@
+//! What the engine asks of a key service to protect tables.
+//!
+//! Two implementations: the key service in this process, and one reached over
+//! the network (`--kms-endpoint`).
+
+use async_trait::async_trait;
+use strongroom_seal::secret::SecretKey;
+
+use crate::auth::Caller;
+
+/// The key calls that DynamoDB makes for a table.
+#[async_trait]
+pub trait TableKms: Send + Sync {
+    /// Resolves `key` (id, ARN, alias name or alias ARN) for `caller`, who selects it for a table.
+    /// Says `Refused` unless it is an enabled symmetric encryption key of the caller's account and region.
+    async fn describe_key(&self, caller: &Caller, key: &str) -> Result<KeyDescription, TableKmsError>;
+
+    /// Creates the table's grant on behalf of `caller`; returns the grant id.
+    async fn create_grant(
+        &self,
+        caller: &Caller,
+        key_arn: &str,
+        context: &TableContext,
+    ) -> Result<String, TableKmsError>;
+
+    /// Makes a new table key (AES_256), called by the service itself.
+    async fn generate_table_key(
+        &self,
+        key_arn: &str,
+        context: &TableContext,
+    ) -> Result<NewTableKey, TableKmsError>;
+
+    /// Opens a table key on behalf of `caller`, or of the service itself when there is none.
+    async fn decrypt_table_key(
+        &self,
+        caller: Option<&Caller>,
+        key_arn: &str,
+        wrapped: &[u8],
+        context: &TableContext,
+    ) -> Result<SecretKey, TableKmsError>;
+
+    /// Retires a table's grant when the table is deleted or has left the key.
+    async fn retire_grant(
+        &self,
+        key_arn: &str,
+        grant_id: &str,
+        context: &TableContext,
+    ) -> Result<(), TableKmsError>;
+}
+
+/// The encryption context of every KMS call for one table (R21), and where the table lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableContext {
+    /// `aws:dynamodb:tableName`.
+    pub table_name: String,
+    /// `aws:dynamodb:subscriberId`: the account, twelve digits.
+    pub account: String,
+    /// The table's region.
+    pub region: String,
+}
+
+/// A key that can protect a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyDescription {
+    /// The key's ARN.
+    pub arn: String,
+    /// Whose key it is.
+    pub manager: KeyManager,
+}
+
+/// Whose key it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyManager {
+    /// Strongroom's own key: invisible, never audited (R8).
+    Service,
+    /// `alias/aws/dynamodb` (R9).
+    Aws,
+    /// The customer's (R10).
+    Customer,
+}
+
+/// A freshly made table key.
+pub struct NewTableKey {
+    /// The key itself; wipes itself.
+    pub plaintext: SecretKey,
+    /// The same, wrapped by the KMS key: a KMS ciphertext blob.
+    pub wrapped: Vec<u8>,
+}
+
+/// Why a key call failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TableKmsError {
+    /// The key service answered no: final until somebody changes the key, its policy or its grants.
+    #[error("{code}: {message}")]
+    Refused {
+        /// KMS's code, such as `DisabledException`, `KMSInvalidStateException`, `NotFoundException`, `AccessDeniedException`.
+        code: String,
+        /// KMS's message.
+        message: String,
+        /// KMS's request id.
+        request_id: String,
+    },
+    /// The key service did not answer (network, 5xx): cached keys may serve on (R25).
+    #[error("the key service does not answer: {0}")]
+    Unreachable(String),
+}

@@ -1,0 +1,34 @@
+//! One module per service, one file per API action: input, checks in AWS's
+//! order, effect, output.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::auth::Caller;
+
+/// One API call, authenticated and checked against the service's model.
+pub struct Request {
+    /// Who calls.
+    pub caller: Caller,
+    /// The request id that the answer and the audit event carry (a UUID, upper-case letters and digits for DynamoDB).
+    pub id: Arc<str>,
+    /// The operation's name, such as `PutItem`.
+    pub operation: &'static str,
+    /// The body: a JSON object that has passed `Operation::validate`.
+    pub input: Value,
+}
+
+/// What an action answers.
+pub enum Output {
+    /// A JSON document, serialised by the wire.
+    Json(Value),
+    /// A JSON document that the action has serialised itself, where speed matters.
+    Bytes(Vec<u8>),
+}
+
+impl From<Value> for Output {
+    fn from(value: Value) -> Self {
+        Self::Json(value)
+    }
+}

@@ -1,0 +1,41 @@
+//! What can go wrong below the engine.
+
+/// A failed storage call.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The database is closed, by us or by a failure; whoever holds it drops it and opens it again.
+    #[error("the database is closed: {0}")]
+    Closed(String),
+    /// Stored bytes are not what was written. The text names the object.
+    #[error("stored data is damaged: {0}")]
+    Damaged(String),
+    /// The store refused or failed a call (disk full, read-only, gone).
+    #[error("storage is unavailable: {0}")]
+    Unavailable(String),
+}
+
+impl From<slatedb::Error> for StorageError {
+    fn from(error: slatedb::Error) -> Self {
+        let text = causes(&error);
+        match error.kind() {
+            slatedb::ErrorKind::Data => Self::Damaged(text),
+            slatedb::ErrorKind::Closed(_) => Self::Closed(text),
+            _ => Self::Unavailable(text),
+        }
+    }
+}
+
+// An error and its sources on one line; SlateDB's own text alone hides the object's name.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}

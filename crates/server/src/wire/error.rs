@@ -1,0 +1,44 @@
+//! The error that an API action answers with.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+/// An error as AWS's services send it: a code, a message, sometimes more members.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ApiError {
+    /// HTTP status: 400 for what the caller can mend, 500 and 503 for what it cannot.
+    pub status: u16,
+    /// AWS's own code without namespace, such as `ResourceNotFoundException`.
+    pub code: Cow<'static, str>,
+    /// AWS's own text, to the letter.
+    pub message: String,
+    /// Members beside `__type` and message, such as `Item` or `CancellationReasons`.
+    pub members: Map<String, Value>,
+}
+
+impl ApiError {
+    /// An error with status 400.
+    pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { status: 400, code: code.into(), message: message.into(), members: Map::new() }
+    }
+
+    /// `ValidationException`, the code for most bad input.
+    pub fn validation(message: impl Into<String>) -> Self {
+        Self::new("ValidationException", message)
+    }
+
+    /// The same error with another HTTP status.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The same error with one more member in its body.
+    #[must_use]
+    pub fn with_member(mut self, name: &str, value: Value) -> Self {
+        self.members.insert(name.to_owned(), value);
+        self
+    }
+}
