@@ -5,4 +5,5 @@
 
 pub mod attribute;
 pub mod clock;
+pub mod json;
 pub mod number;
