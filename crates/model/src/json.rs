@@ -312,12 +312,17 @@ fn decode_binary(text: &str) -> Result<Vec<u8>, ValueError> {
 
 fn check_nesting(deepest: usize) -> Result<(), ValueError> {
     if deepest > NESTING_MAX {
-        return Err(validation(
-            "Nesting Levels have exceeded supported limits: Attributes in the item have nested \
-             levels beyond supported limit",
-        ));
+        return Err(nesting_exceeded());
     }
     Ok(())
+}
+
+/// The service's error for a value of more than [`NESTING_MAX`] levels.
+pub fn nesting_exceeded() -> ValueError {
+    validation(
+        "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels \
+         beyond supported limit",
+    )
 }
 
 /// Builds the value of JSON that passed [`check_value`].

@@ -7,3 +7,5 @@ pub mod attribute;
 pub mod clock;
 pub mod json;
 pub mod number;
+pub mod size;
+pub mod stored;
