@@ -5,4 +5,7 @@
 
 pub mod attribute;
 pub mod clock;
+pub mod json;
 pub mod number;
+pub mod size;
+pub mod stored;
