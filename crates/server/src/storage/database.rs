@@ -46,6 +46,11 @@ impl Batch {
         self.0.put(key, value);
     }
 
+    /// Sets a row without copying key and value.
+    pub fn put_bytes(&mut self, key: Bytes, value: Bytes) {
+        self.0.put_bytes(key, value);
+    }
+
     /// Removes a row.
     pub fn delete(&mut self, key: impl AsRef<[u8]>) {
         self.0.delete(key);
@@ -130,6 +135,13 @@ impl Database {
         Ok(self.db.get_with_options(key, &options).await?)
     }
 
+    /// One row's newest applied value, with the sequence number of the write that made it.
+    pub async fn get_with_sequence(&self, key: &[u8]) -> Result<Option<(Bytes, u64)>, StorageError> {
+        let options = ReadOptions::new().with_durability_filter(DurabilityLevel::Memory);
+        let row = self.db.get_key_value_with_options(key, &options).await?;
+        Ok(row.map(|row| (row.value, row.seq)))
+    }
+
     /// The rows between two keys.
     pub async fn scan(
         &self,
@@ -183,6 +195,11 @@ impl Database {
     /// Whether calls can still succeed; a database that failed stays closed.
     pub fn is_open(&self) -> bool {
         self.status.borrow().close_reason.is_none()
+    }
+
+    /// Drops every decrypted block that was read so far.
+    pub fn forget_blocks(&self) {
+        self.cache.forget(self.cache_scope);
     }
 
     /// Writes out what memory holds and closes. Calls made afterwards fail with `Closed`.
