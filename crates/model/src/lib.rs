@@ -6,6 +6,7 @@
 pub mod attribute;
 pub mod clock;
 pub mod json;
+pub mod key;
 pub mod number;
 pub mod size;
 pub mod stored;
