@@ -65,3 +65,6 @@ impl AttributeValue {
         1 + below.unwrap_or(0)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod arbitrary;

@@ -70,6 +70,10 @@ impl Number {
     /// The exact sum.
     ///
     /// The service answers `Overflow` also where the sum would need more than 38 digits.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a sum that can fail is better a method than an operator"
+    )]
     pub fn add(self, other: Number) -> Result<Number, NumberError> {
         if self.is_zero() {
             return Ok(other);
@@ -101,6 +105,10 @@ impl Number {
     }
 
     /// The exact difference; errors as for [`Number::add`].
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a difference that can fail is better a method than an operator"
+    )]
     pub fn sub(self, other: Number) -> Result<Number, NumberError> {
         self.add(other.negated())
     }
