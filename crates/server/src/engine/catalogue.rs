@@ -125,6 +125,17 @@ impl Engine {
         self.tables.read().values().flat_map(|region| region.values().cloned()).collect()
     }
 
+    /// Changes what the catalogue keeps about a table.
+    pub async fn change_record(
+        &self,
+        table: &Table,
+        change: impl FnOnce(TableRecord) -> TableRecord,
+    ) -> Result<(), StorageError> {
+        let _turn = table.turn.lock().await;
+        let changed = change((*table.record()).clone());
+        self.save(table, changed).await
+    }
+
     pub(super) fn store(&self) -> Arc<dyn ObjectStore> {
         Arc::clone(&self.parts.place.store)
     }

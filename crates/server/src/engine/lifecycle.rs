@@ -125,7 +125,7 @@ impl Engine {
                 }
             }
         }
-        self.parts.place.remove_folder(&record.folder()).map_err(|error| unavailable(error.into()))?;
+        self.parts.place.remove_folder(&record.folder()).map_err(|error| StorageError::Unavailable(error.to_string()))?;
         self.retire_grants(&record.protection, &record.context()).await;
         if let Some(switch) = &record.switch {
             self.retire_grants(&switch.to, &record.context()).await;

@@ -121,7 +121,11 @@ impl OpenTable {
     }
 
     /// Puts and deletes several different keys in one batch, without conditions.
-    pub async fn change_all(&self, changes: Vec<(Vec<u8>, Option<Vec<u8>>)>) -> Result<(), StorageError> {
+    /// Returns what was stored at each before and is stored after.
+    pub async fn change_all(
+        &self,
+        changes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    ) -> Result<Vec<(Option<Bytes>, Option<Bytes>)>, StorageError> {
         // Latches are taken in their order, so that two batches never wait for each other.
         let mut stripes: Vec<usize> = changes.iter().map(|(key, _)| stripe(key)).collect();
         stripes.sort_unstable();
@@ -144,12 +148,15 @@ impl OpenTable {
         }
         let written = self.database.apply(batch).await?;
         let sequence = self.applied(&written);
+        let mut outcome = Vec::with_capacity(entries.len());
         for (key, before, stored) in entries {
             self.count(before.as_ref(), stored.as_ref());
-            self.cache.set(self.cache_scope, key, Entry { stored, sequence });
+            self.cache.set(self.cache_scope, key, Entry { stored: stored.clone(), sequence });
+            outcome.push((before, stored));
         }
         drop(held);
-        written.durable().await
+        written.durable().await?;
+        Ok(outcome)
     }
 
     /// Calls `visit` with each row of `range` in order until it says to stop or the range ends.

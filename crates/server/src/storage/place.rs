@@ -131,6 +131,15 @@ impl Place {
         }
     }
 
+    /// Removes what is left of a folder whose objects are deleted.
+    pub fn remove_folder(&self, prefix: &str) -> io::Result<()> {
+        let Some(root) = &self.root else { return Ok(()) };
+        match fs::remove_dir_all(root.join("store").join(prefix)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     fn open_directory(path: &Path, create: bool) -> Result<Self, PlaceError> {
         let io_error = |source| PlaceError::Io { path: path.to_owned(), source };
         if create {
