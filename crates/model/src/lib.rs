@@ -6,3 +6,4 @@
 pub mod attribute;
 pub mod clock;
 pub mod number;
+pub mod shape;
