@@ -469,6 +469,21 @@ pub fn beyond(range: KeyRange, key: &[u8], forward: bool) -> Option<KeyRange> {
     }
 }
 
+/// Whether `key` lies in `range`.
+pub fn contains((start, end): &KeyRange, key: &[u8]) -> bool {
+    let after_start = match start {
+        Bound::Included(start) => start.as_slice() <= key,
+        Bound::Excluded(start) => start.as_slice() < key,
+        Bound::Unbounded => true,
+    };
+    let before_end = match end {
+        Bound::Included(end) => key <= end.as_slice(),
+        Bound::Excluded(end) => key < end.as_slice(),
+        Bound::Unbounded => true,
+    };
+    after_start && before_end
+}
+
 /// The first key after all that begin with `prefix`, which begins with a kind.
 fn successor(mut prefix: Vec<u8>) -> Vec<u8> {
     while prefix.pop_if(|byte| *byte == u8::MAX).is_some() {}

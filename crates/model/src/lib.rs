@@ -9,5 +9,6 @@ pub mod clock;
 pub mod json;
 pub mod key;
 pub mod number;
+pub mod shape;
 pub mod size;
 pub mod stored;

@@ -7,7 +7,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use strongroom_seal::keyring::{Keyring, KeyringStore};
+use strongroom_seal::keyring::{Keyring, KeyringError, KeyringStore};
+use object_store::path::Path;
 use strongroom_seal::data_keys::DataKeys;
 use strongroom_seal::object::StoreId;
 use strongroom_seal::secret::SecretKey;
@@ -116,7 +117,7 @@ impl Engine {
                 return Err(error.into());
             }
         };
-        let data_keys = keyring.open(&table_key).map_err(damaged)?;
+        let data_keys = keyring.open(&table_key).map_err(keyring_error)?;
         drop(table_key);
         let opening = self.opening(&record, keyring, data_keys, key_status).await?;
         if let Some(caller) = asker {
@@ -155,7 +156,7 @@ impl Engine {
             .keyrings(record)
             .latest()
             .await
-            .map_err(damaged)?
+            .map_err(keyring_error)?
             .ok_or_else(|| StorageError::Damaged(format!("`{}` has no keyring", record.folder())))?;
         if keyring.version() < record.keyring_version {
             return Err(StorageError::Damaged(format!(
@@ -169,7 +170,7 @@ impl Engine {
     }
 
     pub(super) fn keyrings(&self, record: &TableRecord) -> KeyringStore {
-        KeyringStore::new(self.store(), &record.folder(), store_id(record))
+        KeyringStore::new(self.store(), &Path::from(record.folder()), store_id(record))
     }
 
     /// Asks the key service for a table key, unless it was silent a moment ago.
@@ -180,15 +181,15 @@ impl Engine {
         caller: Option<&Caller>,
     ) -> Result<SecretKey, TableKmsError> {
         let now_millis = self.clock().now_millis();
-        let remote = self.parts.kms.status(keyring.wrapped().key_arn()).is_none();
+        let remote = self.parts.kms.status(&keyring.table_key().key_arn).is_none();
         if remote && now_millis < self.kms_silent_until_millis.load(Ordering::Relaxed) {
             return Err(TableKmsError::Unreachable("it did not answer a moment ago".to_owned()));
         }
-        let wrapped = keyring.wrapped();
+        let wrapped = keyring.table_key();
         let answer = self
             .parts
             .table_kms
-            .decrypt_table_key(caller, wrapped.key_arn(), wrapped.ciphertext(), &record.context())
+            .decrypt_table_key(caller, &wrapped.key_arn, &wrapped.wrapped, &record.context())
             .await;
         if remote && let Err(TableKmsError::Unreachable(_)) = &answer {
             self.kms_silent_until_millis.store(now_millis + SILENCE_MILLIS, Ordering::Relaxed);
@@ -297,6 +298,9 @@ fn concerns_the_key(error: &TableKmsError) -> bool {
     }
 }
 
-pub(super) fn damaged(error: impl std::fmt::Display) -> StorageError {
-    StorageError::Damaged(error.to_string())
+pub(super) fn keyring_error(error: KeyringError) -> StorageError {
+    match error {
+        KeyringError::Store { .. } => StorageError::Unavailable(error.to_string()),
+        _ => StorageError::Damaged(error.to_string()),
+    }
 }

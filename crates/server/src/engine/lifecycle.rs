@@ -11,7 +11,7 @@ use futures::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt};
 use strongroom_seal::keyring::{Keyring, WrappedTableKey};
 
-use super::access::{damaged, store_id};
+use super::access::{keyring_error, store_id};
 use super::catalogue::Engine;
 use super::record::{Counted, Protection, TableRecord};
 use super::table::Table;
@@ -176,20 +176,20 @@ impl Engine {
     async fn first_keyring(&self, record: &TableRecord) -> Result<(), CreateError> {
         let key_arn = &record.protection.key_arn;
         let new_key = self.parts.table_kms.generate_table_key(key_arn, &record.context()).await?;
-        let wrapped = WrappedTableKey::new(key_arn, new_key.wrapped).map_err(damaged)?;
+        let wrapped = wrapped(key_arn, new_key.wrapped);
         let keyring = Keyring::create(
-            store_id(record),
+            &store_id(record),
             &new_key.plaintext,
             wrapped,
             self.clock().now_millis(),
             &*self.parts.random,
         )
-        .map_err(damaged)?;
+        .map_err(keyring_error)?;
         self.parts
             .place
             .create_folders(&record.folder(), FOLDERS)
             .map_err(|error| StorageError::Unavailable(error.to_string()))?;
-        self.keyrings(record).publish(&keyring).await.map_err(damaged)?;
+        self.keyrings(record).publish(&keyring).await.map_err(keyring_error)?;
         Ok(())
     }
 
@@ -199,6 +199,11 @@ impl Engine {
         self.parts.random.fill(&mut bytes);
         uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
     }
+}
+
+/// A table key as KMS wrapped it. The ciphertext itself says under which material.
+pub(super) fn wrapped(key_arn: &str, ciphertext: Vec<u8>) -> WrappedTableKey {
+    WrappedTableKey { key_arn: key_arn.to_owned(), key_material_id: String::new(), wrapped: ciphertext }
 }
 
 /// The folders below a table's own, made and synced before anything is written into them.

@@ -6,10 +6,11 @@
 
 use std::sync::Arc;
 
-use strongroom_seal::keyring::{Keyring, WrappedTableKey};
+use strongroom_seal::keyring::Keyring;
 
-use super::access::{AccessError, damaged};
+use super::access::{AccessError, keyring_error};
 use super::catalogue::Engine;
+use super::lifecycle::wrapped;
 use super::record::{Switch, TableRecord};
 use super::table::Table;
 use crate::auth::Caller;
@@ -102,13 +103,13 @@ impl Engine {
             return Ok(());
         }
         let newest = self.newest_keyring(&record).await?;
-        let keyring = if newest.wrapped().key_arn() == to.key_arn {
+        let keyring = if newest.table_key().key_arn == to.key_arn {
             newest
         } else {
             let old_key = self.table_key(&record, &newest, None).await?;
             let new_key =
                 self.parts.table_kms.generate_table_key(&to.key_arn, &record.context()).await?;
-            let wrapped = WrappedTableKey::new(&to.key_arn, new_key.wrapped).map_err(damaged)?;
+            let wrapped = wrapped(&to.key_arn, new_key.wrapped);
             let keyring = newest
                 .rewrap(
                     &old_key,
@@ -117,19 +118,20 @@ impl Engine {
                     self.clock().now_millis(),
                     &*self.parts.random,
                 )
-                .map_err(damaged)?;
-            self.keyrings(&record).publish(&keyring).await.map_err(damaged)?;
+                .map_err(keyring_error)?;
+            self.keyrings(&record).publish(&keyring).await.map_err(keyring_error)?;
             keyring
         };
+        let keyring_version = keyring.version();
         self.take_keyring(table, &record, keyring, &to.key_arn, to.manager).await?;
         let moved = TableRecord {
-            keyring_version: self.newest_keyring(&record).await?.version(),
+            keyring_version,
             protection: to,
             switch: None,
             ..(*record).clone()
         };
         self.save(table, moved).await?;
-        self.keyrings(&record).remove_older().await.map_err(damaged)?;
+        self.keyrings(&record).delete_before(keyring_version).await.map_err(keyring_error)?;
         self.retire_grants(&record.protection, &record.context()).await;
         Ok(())
     }
@@ -145,7 +147,7 @@ impl Engine {
     ) -> Result<(), SwitchError> {
         let Some(opening) = table.opening() else { return Ok(()) };
         let table_key = self.table_key(record, &keyring, None).await?;
-        let data_keys = keyring.open(&table_key).map_err(damaged)?;
+        let data_keys = keyring.open(&table_key).map_err(keyring_error)?;
         if opening.table.data_keys().replace(data_keys).is_err() {
             // It was closed meanwhile; the next opening reads the new keyring.
             return Ok(());
