@@ -190,7 +190,7 @@ proptest! {
     }
 
     #[test]
-    fn strings_are_written_as_serde_json_does(text in arbitrary::text()) {
+    fn strings_are_written_as_serde_json_does(text in "[ -~\\u{80}-\\u{ff}]{0,20}[\\u{0}-\\u{24}\\\\é]{0,2}[!-~]{0,20}") {
         let mut out = Vec::new();
         write_string(&text, &mut out);
         prop_assert_eq!(String::from_utf8(out).unwrap(), serde_json::to_string(&text).unwrap());
