@@ -49,13 +49,13 @@ pub fn from_json(value: &Value) -> Result<AttributeValue, ValueError> {
 /// Reads an item or a key (a JSON object of attribute values), taking its strings over.
 pub fn item_from_json_owned(value: Value) -> Result<Item, ValueError> {
     check_members(&value, 1).and_then(check_nesting)?;
-    build_members(value)
+    build_item(value)
 }
 
 /// Reads an item or a key; [`item_from_json_owned`] is faster.
 pub fn item_from_json(value: &Value) -> Result<Item, ValueError> {
     check_members(value, 1).and_then(check_nesting)?;
-    build_members(value.clone())
+    build_item(value.clone())
 }
 
 /// The value as JSON.
@@ -394,6 +394,15 @@ fn build_member(name: &str, member: Value) -> Result<Option<AttributeValue>, Val
     }))
 }
 
+fn build_item(value: Value) -> Result<Item, ValueError> {
+    let item = build_members(value)?;
+    // An empty name sorts before all others.
+    if item.keys().next().is_some_and(String::is_empty) {
+        return Err(invalid("Empty attribute name"));
+    }
+    Ok(item)
+}
+
 fn build_members(value: Value) -> Result<Item, ValueError> {
     let Value::Object(members) = value else {
         return Err(serialization("Unexpected field type"));
@@ -406,7 +415,7 @@ fn string_set(elements: Vec<Value>) -> Result<Vec<String>, ValueError> {
         return Err(invalid("An string set  may not be empty"));
     }
     if elements.iter().any(Value::is_null) {
-        return Err(invalid("An string set  may not have a null string as a member"));
+        return Err(invalid("An string set may not have a null string as a member"));
     }
     let texts: Vec<String> = elements.into_iter().map(string).collect();
     let mut sorted = texts.clone();
@@ -420,6 +429,9 @@ fn string_set(elements: Vec<Value>) -> Result<Vec<String>, ValueError> {
 fn number_set(elements: Vec<Value>) -> Result<Vec<Number>, ValueError> {
     if elements.is_empty() {
         return Err(invalid("An number set  may not be empty"));
+    }
+    if elements.iter().any(Value::is_null) {
+        return Err(invalid("An number set may not have a null string as a member"));
     }
     let mut numbers =
         elements.into_iter().map(|element| number(&string(element))).collect::<Result<Vec<_>, _>>()?;
