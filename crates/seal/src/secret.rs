@@ -4,19 +4,19 @@ use strongroom_model::clock::Random;
 use zeroize::Zeroizing;
 
 /// A 256-bit key.
-pub struct SecretKey(Zeroizing<Box<[u8; 32]>>);
+pub struct SecretKey(Box<Zeroizing<[u8; 32]>>);
 
 impl SecretKey {
     /// A new random key.
     pub fn generate(random: &dyn Random) -> Self {
-        let mut bytes = Zeroizing::new(Box::new([0; 32]));
+        let mut bytes = Box::new(Zeroizing::new([0; 32]));
         random.fill(bytes.as_mut_slice());
         Self(bytes)
     }
 
     /// Takes the key out of `bytes` and wipes them; `None` unless there are exactly 32.
     pub fn from_slice(bytes: &mut [u8]) -> Option<Self> {
-        let mut key = Zeroizing::new(Box::new([0; 32]));
+        let mut key = Box::new(Zeroizing::new([0; 32]));
         let fits = bytes.len() == key.len();
         if fits {
             key.copy_from_slice(bytes);
