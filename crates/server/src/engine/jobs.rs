@@ -8,7 +8,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::catalogue::Engine;
 use super::record::TableRecord;
 use super::table::Table;
-use crate::kms::state::{KeyChange, KeyEvent};
+use crate::kms::KeyChange;
 use crate::kms::table_kms::KeyManager;
 use crate::storage::StorageError;
 
@@ -106,15 +106,8 @@ impl Engine {
     async fn follow_keys(&self, mut news: tokio::sync::broadcast::Receiver<KeyChange>) {
         loop {
             match news.recv().await {
-                Ok(KeyChange { key_arn, event }) => match event {
-                    KeyEvent::GrantRevoked { grant_id } | KeyEvent::GrantRetired { grant_id } => {
-                        self.grant_gone(&key_arn, &grant_id).await;
-                    }
-                    KeyEvent::Enabled
-                    | KeyEvent::Disabled
-                    | KeyEvent::PendingDeletion
-                    | KeyEvent::Deleted => self.look_at_key(&key_arn).await,
-                },
+                Ok(KeyChange::Grant { key_arn, grant_id }) => self.grant_gone(&key_arn, &grant_id).await,
+                Ok(KeyChange::State { key_arn }) => self.look_at_key(&key_arn).await,
                 Err(RecvError::Lagged(_)) => self.look_at_all_keys().await,
                 Err(RecvError::Closed) => return,
             }
