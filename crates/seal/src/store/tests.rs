@@ -9,11 +9,8 @@ use object_store::memory::InMemory;
 
 fn open_keys(store: &str) -> Arc<DataKeys> {
     let table_key = SecretKey::generate(&OsRandom);
-    let wrapped = WrappedTableKey {
-        key_arn: "arn".to_owned(),
-        key_material_id: String::new(),
-        wrapped: vec![1; 32],
-    };
+    let wrapped =
+        WrappedTableKey { key_arn: "arn".to_owned(), key_material_id: String::new(), wrapped: vec![1; 32] };
     let store = StoreId::new(store).unwrap();
     let keyring = Keyring::create(&store, &table_key, wrapped, 0, &OsRandom).unwrap();
     let keyring = Keyring::decode("keyring/1", &keyring.encode()).unwrap();
