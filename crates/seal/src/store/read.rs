@@ -16,7 +16,7 @@ use super::{Seal, SealedStore, attributes};
 use crate::chunked::{ChunkSpan, ChunkedError, SEALED_CHUNK_BYTES};
 use crate::data_keys::KeysClosed;
 use crate::error::SealError;
-use crate::object::{self, EMPTY_OBJECT_BYTES, HEADER_BYTES, Header, HeaderError, PREFIX_BYTES};
+use crate::object::{self, DataKeyId, EMPTY_OBJECT_BYTES, HEADER_BYTES, Header, HeaderError, PREFIX_BYTES};
 
 /// Up to this many sealed bytes are read and opened at once; more are opened as they arrive.
 const AT_ONCE_BYTES_MAX: u64 = 8 * 1024 * 1024;
@@ -24,7 +24,36 @@ const AT_ONCE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// How often a read starts anew because the object was replaced under it.
 const ATTEMPTS_MAX: usize = 4;
 
+/// What is known of a stored object once every byte of it has been authenticated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    /// The data key it is sealed under.
+    pub data_key: DataKeyId,
+    /// The size of its plaintext.
+    pub plain_bytes: u64,
+    /// The size in which it is stored.
+    pub sealed_bytes: u64,
+}
+
 impl SealedStore {
+    /// Reads and authenticates the whole object at `location`, and says what it is sealed under.
+    pub async fn inspect(&self, location: &Path) -> Result<Inspected> {
+        self.seal.check_open(location.as_ref())?;
+        self.seal.objects.remove(location);
+        let (object, meta, _) = self.open_object(location, &GetOptions::default()).await?;
+        let options = GetOptions { if_match: meta.e_tag, ..GetOptions::default() };
+        let whole = self.get_part(location, GetRange::Offset(0), options).await?;
+        let mut content = whole.into_stream();
+        let mut plain_bytes = 0;
+        while let Some(piece) = content.next().await {
+            plain_bytes += piece?.len() as u64;
+        }
+        // INVARIANT (sizes): the size computed from the stored one is that of what opened.
+        assert_eq!(plain_bytes, object.plain_bytes, "an object that opened has its size");
+        let (data_key, sealed_bytes) = (object.header.data_key, object.sealed_bytes);
+        Ok(Inspected { data_key, plain_bytes, sealed_bytes })
+    }
+
     /// An object's facts without its content.
     pub(super) async fn head_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         if let Some(object) = self.remembered(location, &options) {
