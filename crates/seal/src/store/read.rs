@@ -21,6 +21,9 @@ use crate::object::{self, DataKeyId, EMPTY_OBJECT_BYTES, HEADER_BYTES, Header, H
 /// Up to this many sealed bytes are read and opened at once; more are opened as they arrive.
 const AT_ONCE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
+/// All of an object; an offset of 0 would be refused for an empty one.
+const WHOLE: GetRange = GetRange::Suffix(u64::MAX);
+
 /// How often a read starts anew because the object was replaced under it.
 const ATTEMPTS_MAX: usize = 4;
 
@@ -42,7 +45,7 @@ impl SealedStore {
         self.seal.objects.remove(location);
         let (object, meta, _) = self.open_object(location, &GetOptions::default()).await?;
         let options = GetOptions { if_match: meta.e_tag, ..GetOptions::default() };
-        let whole = self.get_part(location, GetRange::Offset(0), options).await?;
+        let whole = self.get_part(location, WHOLE, options).await?;
         let mut content = whole.into_stream();
         let mut plain_bytes = 0;
         while let Some(piece) = content.next().await {
@@ -76,7 +79,7 @@ impl SealedStore {
         let sealed =
             self.inner.get_opts(location, options.clone()).await.map_err(|e| storage_failure(path, e))?;
         if sealed.meta.size > AT_ONCE_BYTES_MAX {
-            return self.get_part(location, GetRange::Offset(0), options).await;
+            return self.get_part(location, WHOLE, options).await;
         }
         let (meta, extensions) = (sealed.meta.clone(), sealed.extensions.clone());
         let bytes = sealed.bytes().await.map_err(|error| storage_failure(path, error))?;
@@ -125,7 +128,7 @@ impl SealedStore {
         options: &GetOptions,
     ) -> Result<Option<GetResult>> {
         let path = location.as_ref();
-        let plain = plain_range(range, object.plain_bytes)?;
+        let plain = range.as_range(object.plain_bytes).map_err(refused)?;
         let span = ChunkSpan::of(plain.clone(), object.plain_bytes);
         let wanted_sealed = shift(&span.sealed, HEADER_BYTES as u64);
         let part = GetOptions { range: Some(GetRange::Bounded(wanted_sealed.clone())), ..options.clone() };
@@ -279,14 +282,6 @@ impl Arriving {
             plain.len().min(start.saturating_add(usize::try_from(self.plain_left).unwrap_or(usize::MAX)));
         self.plain_left -= (end - start) as u64;
         Ok(Some(cut(plain, start..end)))
-    }
-}
-
-fn plain_range(range: &GetRange, plain_bytes: u64) -> Result<Range<u64>> {
-    match range {
-        // All of an object is a range even if there is nothing in it.
-        GetRange::Offset(0) => Ok(0..plain_bytes),
-        range => range.as_range(plain_bytes).map_err(refused),
     }
 }
 
