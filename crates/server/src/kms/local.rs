@@ -280,7 +280,7 @@ impl TableKms for LocalTableKms {
         };
         self.0.count_call(&key.arn, event.name);
         let request_id = Arc::clone(&event.request_id);
-        let committed = self.0.commit(turn, vec![Change::GrantGone(key, grant)], Some(event)).await;
+        let committed = self.0.commit(turn, vec![Change::GrantRetired(key, grant)], Some(event)).await;
         committed.map_err(|error| refusal(&error, &request_id))
     }
 }

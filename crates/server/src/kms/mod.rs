@@ -24,4 +24,4 @@ pub use grant::EncryptionContext;
 pub use local::LocalTableKms;
 pub use rows::Alias;
 pub use service::Kms;
-pub use state::KeyChange;
+pub use state::{KeyChange, KeyEvent};
