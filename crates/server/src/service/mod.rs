@@ -1,6 +1,9 @@
 //! One module per service, one file per API action: input, checks in AWS's
 //! order, effect, output.
 
+pub mod dynamodb;
+pub mod kms;
+
 use std::sync::Arc;
 
 use serde_json::Value;
