@@ -36,3 +36,36 @@ impl std::fmt::Debug for SecretKey {
         f.write_str("SecretKey(..)")
     }
 }
+
+/// A secret of any length, such as a passphrase.
+pub struct SecretBytes(Zeroizing<Vec<u8>>);
+
+impl SecretBytes {
+    /// Takes over `bytes`; they are wiped when this is dropped.
+    ///
+    /// A `Vec` that grew has left copies behind: read a secret into one that was made large enough.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// A secret of `bytes` zero bytes, to be filled in place.
+    pub fn zeroed(bytes: usize) -> Self {
+        Self(Zeroizing::new(vec![0; bytes]))
+    }
+
+    /// The secret's bytes.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The secret's bytes, to be filled in place.
+    pub fn expose_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
+impl std::fmt::Debug for SecretBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretBytes(..)")
+    }
+}

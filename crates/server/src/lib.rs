@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod auth;
 pub mod clock;
+pub mod engine;
 pub mod kms;
 pub mod service;
 pub mod storage;

@@ -1,6 +1,8 @@
 //! One module per service, one file per API action: input, checks in AWS's
 //! order, effect, output.
 
+pub mod dynamodb;
+
 use std::sync::Arc;
 
 use serde_json::Value;
