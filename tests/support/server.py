@@ -208,7 +208,8 @@ class Server:
 
     def advance(self, seconds: int):
         """Moves the server's clock forward (a server in --dev only)."""
-        status, _, body = self.http("POST", "/_strongroom/clock", json.dumps({"AdvanceSeconds": seconds}))
+        status, _, body = self.http("POST", "/_strongroom/clock", json.dumps({"AdvanceSeconds": seconds}),
+                                    {"Content-Type": "application/json"})
         assert status == 200, f"{status}: {body!r}"
 
     def http(self, method, path, body=b"", headers=None, *, timeout=30):
