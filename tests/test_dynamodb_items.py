@@ -20,7 +20,7 @@ EVERY_TYPE = {
     "ns": {"NS": ["1", "2.5", "-3"]},
     "bs": {"BS": [b"a", b"", b"\xff"]},
     "l": {"L": [{"S": "x"}, {"N": "1"}, {"L": []}, {"M": {}}]},
-    "m": {"M": {"a": {"M": {"b": {"L": [{"NULL": True}]}}}, "": {"S": "empty name"}}},
+    "m": {"M": {"a": {"M": {"b": {"L": [{"NULL": True}]}}}}},
 }
 
 
@@ -133,7 +133,7 @@ def test_nesting_up_to_32(dynamodb, table):
 
     dynamodb.put_item(TableName=table, Item=item("nest") | {"v": nested(31)})
     assert dynamodb.get_item(TableName=table, Key=item("nest"))["Item"]["v"] == nested(31)
-    with refused("ValidationException", "Nesting Levels have exceeded supported limits"):
+    with refused("ValidationException", containing=["Nesting Levels have exceeded supported limits"]):
         dynamodb.put_item(TableName=table, Item=item("nest") | {"v": nested(33)})
 
 
@@ -246,7 +246,7 @@ CONDITIONS = [
     ("size(s) = :four", True), ("size(l) > :four", False), ("n = :ten", True), ("n <> :ten", False), ("n < :ten", False),
     ("n <= :ten", True), ("n BETWEEN :four AND :ten", True), ("n IN (:four, :ten)", True), ("NOT n = :four", True),
     ("n = :ten AND s = :x", False), ("n = :ten OR s = :x", True), ("(n = :four OR n = :ten) AND NOT s = :x", True),
-    ("s < :ten", False), ("missing = :ten", False), ("missing <> :ten", True), ("m.k[1] = :x", True), ("n = :tenx", True),
+    ("s < :ten", False), ("absent = :ten", False), ("absent <> :ten", True), ("m.k[1] = :x", True), ("n = :tenx", True),
 ]
 OPERANDS = {
     ":N": {"S": "N"}, ":S": {"S": "S"}, ":te": {"S": "te"}, ":x": {"S": "x"}, ":ex": {"S": "ex"}, ":a": {"S": "a"},
@@ -286,7 +286,7 @@ def test_a_failed_condition_can_return_the_item(dynamodb, table):
 def test_bad_conditions(dynamodb, table):
     for condition, message in (
         ("", "Invalid ConditionExpression: The expression can not be empty;"),
-        ("a = ", 'Invalid ConditionExpression: Syntax error; token: "<EOF>", near: "="'),
+        ("a =", 'Invalid ConditionExpression: Syntax error; token: "<EOF>", near: "="'),
         ("a ! b", 'Invalid ConditionExpression: Syntax error; token: "!", near: "a ! b"'),
         ("nonsense(a)", "Invalid ConditionExpression: Invalid function name; function: nonsense"),
     ):
@@ -344,7 +344,7 @@ def test_projections(dynamodb, table):
     assert project("a, pk") == item(pk, a="1")
     assert project("m.x, l[2], l[0]") == {"m": {"M": {"x": {"S": "1"}}}, "l": {"L": [{"S": "0"}, {"S": "2"}]}}
     assert project("#a", **{"#a": "a"}) == {"a": {"S": "1"}}
-    assert project("missing") in ({}, None)
+    assert project("absent") in ({}, None)
     with refused("ValidationException", "Invalid ProjectionExpression: Attribute name is a reserved keyword; reserved keyword: name"):
         project("name")
     with refused("ValidationException", "Value provided in ExpressionAttributeNames unused in expressions: keys: {#b}"):
