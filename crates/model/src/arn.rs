@@ -94,7 +94,7 @@ pub enum KeyReference {
     AliasArn(AliasArn),
 }
 
-/// An identity of IAM that requests can be signed by.
+/// An identity of IAM that requests can be signed by; always in partition `aws`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum IamArn {
     /// `arn:aws:iam::ACCOUNT:root`
@@ -287,7 +287,8 @@ impl IamArn {
     pub fn parse(text: &str) -> Result<IamArn, InvalidName> {
         const WANTED: InvalidName = InvalidName("an ARN of a root user or user");
         let arn = Arn::parse(text).map_err(|_| WANTED)?;
-        if arn.service != "iam" || !arn.region.is_empty() || arn.account_id.is_empty() {
+        let global = arn.partition == "aws" && arn.service == "iam" && arn.region.is_empty();
+        if !global || arn.account_id.is_empty() {
             return Err(WANTED);
         }
         let account_id = arn.account_id.to_owned();
@@ -358,7 +359,6 @@ impl fmt::Display for AliasArn {
     }
 }
 
-/// Identities are global, so their partition is always `aws` here.
 impl fmt::Display for IamArn {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -493,6 +493,7 @@ mod tests {
             "arn:aws:iam::123456789012:userJo",
             "arn:aws:iam:us-east-1:123456789012:root",
             "arn:aws:iam:::root",
+            "arn:aws-cn:iam::123456789012:root",
             "arn:aws:sts::123456789012:assumed-role/Admin/Jo",
         ] {
             assert!(IamArn::parse(wrong).is_err(), "{wrong}");

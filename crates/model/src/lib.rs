@@ -6,6 +6,7 @@
 pub mod arn;
 pub mod attribute;
 pub mod clock;
+pub mod expression;
 pub mod json;
 pub mod key;
 pub mod number;

@@ -252,7 +252,7 @@ impl Number {
             }
             digits = digits * 100 + u128::from(pair);
         }
-        if digits == 0 || digits.is_multiple_of(100) {
+        if digits == 0 {
             return None;
         }
         if is_multiple_of_ten(digits) {

@@ -183,12 +183,21 @@ impl<'a> Reader<'a> {
     }
 
     fn varint(&mut self) -> Result<usize, StoredError> {
-        let mut value = 0u64;
-        for shift in [0, 7, 14, 21, 28] {
+        // Most lengths and counts take one byte.
+        match self.byte()? {
+            byte @ ..0x80 => Ok(usize::from(byte)),
+            byte => self.long_varint(byte),
+        }
+    }
+
+    #[inline(never)]
+    fn long_varint(&mut self, first: u8) -> Result<usize, StoredError> {
+        let mut value = u64::from(first & 0x7f);
+        for shift in [7, 14, 21, 28] {
             let byte = self.byte()?;
             value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
-                if byte == 0 && shift > 0 {
+                if byte == 0 {
                     return Err(StoredError::Damaged("a varint is not minimal"));
                 }
                 return usize::try_from(value).map_err(|_| TRUNCATED);

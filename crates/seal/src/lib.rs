@@ -8,12 +8,14 @@
 //!
 //! This crate knows nothing of DynamoDB or HTTP.
 
+pub mod blob;
 pub mod chunked;
 pub mod data_keys;
 pub mod error;
 pub mod keyring;
 pub mod object;
 pub mod primitive;
+pub mod root;
 pub mod secret;
 pub mod store;
 

@@ -105,6 +105,11 @@ impl Engine {
                 return Err(refusal.error.into());
             }
         }
+        if !self.has_grants(&record).await {
+            let error = grant_missing(&record);
+            self.mark_inaccessible(table, Some(error.clone())).await?;
+            return Err(error.into());
+        }
         let keyring = self.newest_keyring(&record).await?;
         let guarded = record.protection.manager != KeyManager::Service;
         let asker = if guarded { caller } else { None };
@@ -173,6 +178,25 @@ impl Engine {
         KeyringStore::new(self.store(), &Path::from(record.folder()), store_id(record))
     }
 
+    /// Whether the key of a table is another key service's than this process's own.
+    pub(super) fn is_remote(&self, record: &TableRecord) -> bool {
+        record.protection.manager == KeyManager::Customer && self.parts.kms_is_remote
+    }
+
+    /// Whether the table still holds its grants: without them it cannot be protected (R42).
+    /// A key service that does not answer, or a key that cannot be used, is not the grants' matter.
+    pub(super) async fn has_grants(&self, record: &TableRecord) -> bool {
+        for grant in &record.protection.grants {
+            let key_arn = &record.protection.key_arn;
+            if let Ok(false) = self.parts.table_kms.has_grant(key_arn, grant, &record.context()).await
+                && self.is_remote(record) | self.parts.kms.status(key_arn).is_some_and(|key| key.is_enabled())
+            {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Asks the key service for a table key, unless it was silent a moment ago.
     pub(super) async fn table_key(
         &self,
@@ -181,7 +205,7 @@ impl Engine {
         caller: Option<&Caller>,
     ) -> Result<SecretKey, TableKmsError> {
         let now_millis = self.clock().now_millis();
-        let remote = self.parts.kms.status(&keyring.table_key().key_arn).is_none();
+        let remote = self.is_remote(record);
         if remote && now_millis < self.kms_silent_until_millis.load(Ordering::Relaxed) {
             return Err(TableKmsError::Unreachable("it did not answer a moment ago".to_owned()));
         }
@@ -288,6 +312,20 @@ const SILENCE_MILLIS: i64 = 1_000;
 /// The name of a table's store, bound into each of its objects.
 pub(super) fn store_id(record: &TableRecord) -> StoreId {
     StoreId::new(&record.id).expect("a table id is a UUID")
+}
+
+/// What a table answers whose grant was revoked.
+fn grant_missing(record: &TableRecord) -> TableKmsError {
+    let service = format!("dynamodb.{}.amazonaws.com", record.region);
+    TableKmsError::Refused {
+        code: "AccessDeniedException".to_owned(),
+        message: format!(
+            "User: {service} is not authorized to perform: kms:Decrypt on resource: {} because the grant of the \
+             table was revoked",
+            record.protection.key_arn
+        ),
+        request_id: record.id.clone(),
+    }
 }
 
 /// Whether a refusal is about the key, so that it holds for everybody.

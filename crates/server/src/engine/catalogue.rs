@@ -38,6 +38,8 @@ pub struct EngineParts {
     pub table_kms: Arc<dyn TableKms>,
     /// The key service of this process, for news of its keys.
     pub kms: Arc<Kms>,
+    /// Whether customers' keys are in another key service (`--kms-endpoint`).
+    pub kms_is_remote: bool,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The random source.

@@ -9,7 +9,7 @@ use super::catalogue::Engine;
 use super::record::TableRecord;
 use super::table::Table;
 use crate::kms::KeyChange;
-use crate::kms::table_kms::{KeyManager, TableKmsError};
+use crate::kms::table_kms::KeyManager;
 use crate::storage::StorageError;
 
 impl Engine {
@@ -60,7 +60,9 @@ impl Engine {
                 // Nobody tells us when a key elsewhere comes back. On success the table is open again.
                 let _ = self.open(&table, None).await;
             }
-            self.save_count(&table).await;
+            if now_millis - table.counted_millis() >= COUNT_MILLIS {
+                self.save_count(&table, now_millis).await;
+            }
             let idle = now_millis - table.used_millis() >= self.parts.idle_millis;
             if idle && table.opening().is_some() {
                 let _turn = table.turn.lock().await;
@@ -89,20 +91,16 @@ impl Engine {
         Ok(())
     }
 
-    async fn save_count(&self, table: &Table) {
+    async fn save_count(&self, table: &Table, now_millis: i64) {
         let Some(opening) = table.opening() else { return };
         let Ok(_turn) = table.turn.try_lock() else { return };
+        table.mark_counted(now_millis);
         let record = table.record();
         let counted = opening.table.counted();
         if record.counted != counted && !record.deleting {
             // A lost count is caught up by the next round.
             let _ = self.save(table, TableRecord { counted, ..(*record).clone() }).await;
         }
-    }
-
-    fn is_remote(&self, record: &TableRecord) -> bool {
-        record.protection.manager == KeyManager::Customer
-            && self.parts.kms.status(&record.protection.key_arn).is_none()
     }
 
     async fn follow_keys(&self, mut news: tokio::sync::broadcast::Receiver<KeyChange>) {
@@ -124,7 +122,7 @@ impl Engine {
 
     async fn look_at_key(&self, key_arn: &str) {
         for table in self.all_tables() {
-            if table.record().protection.key_arn == key_arn {
+            if *table.record().protection.key_arn == *key_arn {
                 self.look_at_table(&table).await;
             }
         }
@@ -135,8 +133,12 @@ impl Engine {
         if record.protection.manager == KeyManager::Service || record.deleting {
             return;
         }
-        let Some(status) = self.parts.kms.status(&record.protection.key_arn) else { return };
-        let done = if status.is_enabled() {
+        if self.is_remote(&record) {
+            return;
+        }
+        let usable = self.parts.kms.status(&record.protection.key_arn).is_some_and(|key| key.is_enabled())
+            && self.has_grants(&record).await;
+        let done = if usable {
             let _turn = table.turn.lock().await;
             self.mark_accessible(table).await
         } else {
@@ -154,9 +156,7 @@ impl Engine {
             let held = record.protection.key_arn == key_arn
                 && record.protection.grants.iter().any(|grant| grant == grant_id);
             if held && !record.deleting {
-                let refused = self.lose(&table).await;
-                table.set_refusal(None);
-                if let Err(error) = refused {
+                if let Err(error) = self.lose(&table).await {
                     tracing::warn!(table = %record.arn(), %error, "the loss of the table's grant could not be recorded");
                 }
             }
@@ -165,3 +165,5 @@ impl Engine {
 }
 
 const STEP: Duration = Duration::from_secs(1);
+/// How often a table's size is recorded while it is open.
+const COUNT_MILLIS: i64 = 60_000;

@@ -22,6 +22,7 @@ pub struct Table {
     /// Held by whoever opens or closes the table, or changes its record.
     pub(super) turn: tokio::sync::Mutex<()>,
     used_millis: AtomicI64,
+    counted_millis: AtomicI64,
     refusal: RwLock<Option<Refusal>>,
 }
 
@@ -96,6 +97,7 @@ impl Table {
             opening: RwLock::new(None),
             turn: tokio::sync::Mutex::new(()),
             used_millis: AtomicI64::new(0),
+            counted_millis: AtomicI64::new(0),
             refusal: RwLock::new(None),
         }
     }
@@ -128,6 +130,14 @@ impl Table {
 
     pub(super) fn mark_used(&self, now_millis: i64) {
         self.used_millis.store(now_millis, Ordering::Relaxed);
+    }
+
+    pub(super) fn mark_counted(&self, now_millis: i64) {
+        self.counted_millis.store(now_millis, Ordering::Relaxed);
+    }
+
+    pub(super) fn counted_millis(&self) -> i64 {
+        self.counted_millis.load(Ordering::Relaxed)
     }
 
     pub(super) fn used_millis(&self) -> i64 {

@@ -2,6 +2,7 @@
 //! order, effect, output.
 
 pub mod dynamodb;
+pub mod kms;
 
 use std::sync::Arc;
 

@@ -26,6 +26,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
         ));
     };
     let key_condition = KeyConditionExpression::parse(source, &mut placeholders)?;
+    let key_conditions = key_condition.conditions()?;
     placeholders.check_all_used()?;
     let start_key = input::take_item(body, "ExclusiveStartKey")?;
     let order = match input::flag(body, "ScanIndexForward") {
@@ -39,7 +40,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
         return Err(ApiError::validation(format!("The table does not have the specified index: {index}")));
     }
     let schema = &found.schema;
-    let condition = key_condition.resolve(schema)?;
+    let condition = key_conditions.for_schema(schema)?;
     if let Some(filter) = &parameters.filter {
         filter.check_no_key_attribute(schema)?;
     }

@@ -30,7 +30,8 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let name = input::text(body, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, name)?;
     if let Some(update) = &update {
-        update.check_keys(&found.schema)?;
+        update.check_key_attributes(&found.schema)?;
+        update.check_key_access(&found.schema)?;
     }
     if let Some(condition) = &condition {
         condition.check_key_access(&found.schema)?;
@@ -43,11 +44,12 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
             let before_bytes = write::stored_bytes(stored)?;
             let before = write::decode(stored)?;
             parameters.check(condition.as_ref(), before.as_ref())?;
-            let start = before.clone().unwrap_or_else(|| key.clone());
             let after = match &update {
-                Some(update) => update.apply(&start)?,
-                None => start,
+                Some(update) => update.apply(before.as_ref(), &key)?,
+                None => Some(before.clone().unwrap_or_else(|| key.clone())),
             };
+            // Nothing was there, and nothing was set.
+            let Some(after) = after else { return Ok((Change::Keep, (0, 0, None))) };
             let after_bytes = size::item_bytes(&after);
             if after_bytes > size::ITEM_BYTES_MAX {
                 return Err(ApiError::validation(
@@ -71,8 +73,8 @@ fn returned(
     let item = match parameters.return_values.as_str() {
         "ALL_OLD" => before?,
         "ALL_NEW" => after,
-        "UPDATED_OLD" => update?.touched_in(&before?),
-        "UPDATED_NEW" => update?.touched_in(&after),
+        "UPDATED_OLD" => update?.updated_attributes(&before?),
+        "UPDATED_NEW" => update?.updated_attributes(&after),
         _ => return None,
     };
     let updated_only = parameters.return_values.starts_with("UPDATED");
