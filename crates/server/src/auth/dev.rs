@@ -139,7 +139,8 @@ mod tests {
         let strange = "AWS4-HMAC-SHA256 Credential=a b/20260101/x_y/dynamodb/aws4_request";
         for authorization in [None, Some("Basic abc"), Some(strange)] {
             let root = identities.sender(&head("/", authorization));
-            let expected = if authorization == Some(strange) { PrincipalKind::User } else { PrincipalKind::Root };
+            let expected =
+                if authorization == Some(strange) { PrincipalKind::User } else { PrincipalKind::Root };
             assert_eq!(root.principal.kind, expected, "{authorization:?}");
             assert_eq!(&*root.region, "us-east-1");
         }

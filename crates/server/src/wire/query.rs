@@ -75,12 +75,7 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 /// A success in XML: members become elements, list entries `member` elements.
-pub(super) fn success(
-    service: Service,
-    operation: &str,
-    request_id: &Arc<str>,
-    output: &Value,
-) -> Vec<u8> {
+pub(super) fn success(service: Service, operation: &str, request_id: &Arc<str>, output: &Value) -> Vec<u8> {
     let mut xml = format!("<{operation}Response xmlns=\"{}\">\n", xml_namespace(service));
     xml.push_str(&format!("  <{operation}Result>\n"));
     write_members(&mut xml, output);
@@ -93,11 +88,7 @@ pub(super) fn success(
 }
 
 /// An error in XML, with the codes and statuses of the Query protocol.
-pub(super) fn error(
-    service: Service,
-    request_id: &Arc<str>,
-    error: &ApiError,
-) -> (StatusCode, Vec<u8>) {
+pub(super) fn error(service: Service, request_id: &Arc<str>, error: &ApiError) -> (StatusCode, Vec<u8>) {
     let (code, status) = match error.code.as_ref() {
         "AccessDeniedException" => ("AccessDenied", 403),
         "ExpiredTokenException" => ("ExpiredToken", 403),

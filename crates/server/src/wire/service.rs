@@ -41,9 +41,7 @@ impl Service {
 
 pub(super) fn protocol(service: Service) -> Protocol {
     match service {
-        Service::DynamoDb | Service::DynamoDbStreams | Service::Kms | Service::CloudTrail => {
-            Protocol::Json
-        }
+        Service::DynamoDb | Service::DynamoDbStreams | Service::Kms | Service::CloudTrail => Protocol::Json,
         Service::Sts | Service::Iam => Protocol::Query,
     }
 }
@@ -74,10 +72,27 @@ pub(super) fn operation(service: Service, name: &str) -> Option<&'static str> {
 }
 
 const DYNAMODB: [&str; 21] = [
-    "BatchGetItem", "BatchWriteItem", "CreateTable", "DeleteItem", "DeleteTable", "DescribeContinuousBackups",
-    "DescribeContributorInsights", "DescribeEndpoints", "DescribeKinesisStreamingDestination", "DescribeLimits",
-    "DescribeTable", "DescribeTimeToLive", "GetItem", "GetResourcePolicy", "ListTables", "ListTagsOfResource",
-    "PutItem", "Query", "Scan", "UpdateItem", "UpdateTable",
+    "BatchGetItem",
+    "BatchWriteItem",
+    "CreateTable",
+    "DeleteItem",
+    "DeleteTable",
+    "DescribeContinuousBackups",
+    "DescribeContributorInsights",
+    "DescribeEndpoints",
+    "DescribeKinesisStreamingDestination",
+    "DescribeLimits",
+    "DescribeTable",
+    "DescribeTimeToLive",
+    "GetItem",
+    "GetResourcePolicy",
+    "ListTables",
+    "ListTagsOfResource",
+    "PutItem",
+    "Query",
+    "Scan",
+    "UpdateItem",
+    "UpdateTable",
 ];
 const KMS: [&str; 5] = ["CreateKey", "DescribeKey", "EnableKey", "DisableKey", "Decrypt"];
 
