@@ -36,3 +36,35 @@ pub enum AttributeValue {
     /// A set of byte strings, sorted.
     Bs(Vec<Bytes>),
 }
+
+impl AttributeValue {
+    /// The type's name on the wire and in messages: `S`, `N`, `B`, `BOOL`,
+    /// `NULL`, `L`, `M`, `SS`, `NS` or `BS`.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            AttributeValue::S(_) => "S",
+            AttributeValue::N(_) => "N",
+            AttributeValue::B(_) => "B",
+            AttributeValue::Bool(_) => "BOOL",
+            AttributeValue::Null => "NULL",
+            AttributeValue::L(_) => "L",
+            AttributeValue::M(_) => "M",
+            AttributeValue::Ss(_) => "SS",
+            AttributeValue::Ns(_) => "NS",
+            AttributeValue::Bs(_) => "BS",
+        }
+    }
+
+    /// How many levels the value has: 1 for one that holds no other.
+    pub fn levels(&self) -> usize {
+        let below = match self {
+            AttributeValue::L(values) => values.iter().map(AttributeValue::levels).max(),
+            AttributeValue::M(members) => members.values().map(AttributeValue::levels).max(),
+            _ => None,
+        };
+        1 + below.unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod arbitrary;

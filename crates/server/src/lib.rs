@@ -6,7 +6,9 @@
 
 pub mod audit;
 pub mod auth;
+pub mod cli;
 pub mod clock;
+pub mod engine;
 pub mod kms;
 pub mod service;
 pub mod storage;

@@ -1,3 +1,29 @@
 //! The key service: keys, aliases, grants, ciphertexts.
+//!
+//! `service` holds them and makes changes last; `identifier` and `authorize`
+//! decide which key a call may use; `cipher` uses it. The API actions stand in
+//! `crate::service::kms`, what DynamoDB asks for in `table_kms`.
 
+pub mod authorize;
+pub(crate) mod cipher;
+pub mod due;
+pub mod error;
+pub mod grant;
+pub mod identifier;
+pub mod key;
+pub mod local;
+pub mod managed;
+pub mod policy;
+pub mod remote;
+mod rows;
+pub mod service;
+pub(crate) mod state;
 pub mod table_kms;
+
+pub use error::KmsError;
+pub use grant::EncryptionContext;
+pub use local::LocalTableKms;
+pub use remote::RemoteTableKms;
+pub use rows::Alias;
+pub use service::Kms;
+pub use state::{KeyChange, KeyEvent};

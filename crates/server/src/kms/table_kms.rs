@@ -4,13 +4,18 @@
 //! the network (`--kms-endpoint`).
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use strongroom_seal::secret::SecretKey;
 
+use super::grant::EncryptionContext;
 use crate::auth::Caller;
 
 /// The key calls that DynamoDB makes for a table.
 #[async_trait]
 pub trait TableKms: Send + Sync {
+    /// The service-owned key of `region`, made at first use; always of this process's own key service.
+    async fn service_key(&self, region: &str) -> Result<KeyDescription, TableKmsError>;
+
     /// Resolves `key` (id, ARN, alias name or alias ARN) for `caller`, who selects it for a table.
     /// Says `Refused` unless it is an enabled symmetric encryption key of the caller's account and region.
     async fn describe_key(&self, caller: &Caller, key: &str) -> Result<KeyDescription, TableKmsError>;
@@ -39,6 +44,14 @@ pub trait TableKms: Send + Sync {
         context: &TableContext,
     ) -> Result<SecretKey, TableKmsError>;
 
+    /// Whether a table's grant still stands: neither revoked nor retired, and its key not deleted (R42).
+    async fn has_grant(
+        &self,
+        key_arn: &str,
+        grant_id: &str,
+        context: &TableContext,
+    ) -> Result<bool, TableKmsError>;
+
     /// Retires a table's grant when the table is deleted or has left the key.
     async fn retire_grant(
         &self,
@@ -59,6 +72,16 @@ pub struct TableContext {
     pub region: String,
 }
 
+impl TableContext {
+    /// The two pairs, as every KMS call gets them.
+    pub fn pairs(&self) -> EncryptionContext {
+        EncryptionContext::from([
+            ("aws:dynamodb:tableName".to_owned(), self.table_name.clone()),
+            ("aws:dynamodb:subscriberId".to_owned(), self.account.clone()),
+        ])
+    }
+}
+
 /// A key that can protect a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyDescription {
@@ -69,7 +92,7 @@ pub struct KeyDescription {
 }
 
 /// Whose key it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyManager {
     /// Strongroom's own key: invisible, never audited (R8).
     Service,
@@ -80,6 +103,7 @@ pub enum KeyManager {
 }
 
 /// A freshly made table key.
+#[derive(Debug)]
 pub struct NewTableKey {
     /// The key itself; wipes itself.
     pub plaintext: SecretKey,

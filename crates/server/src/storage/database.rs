@@ -6,22 +6,29 @@
 
 use std::ops::Bound;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::ObjectStore;
 use slatedb::config::{
-    DurabilityLevel, FlushOptions, FlushType, ReadOptions, ScanOptions, Settings, WriteOptions,
+    CloseOptions, DurabilityLevel, FlushOptions, FlushType, ReadOptions, ScanOptions, Settings, WriteOptions,
 };
-use slatedb::{IterationOrder, WriteBatch, WriteHandle};
-use tokio::sync::Notify;
+use slatedb::{DbStatus, IterationOrder, WriteBatch, WriteHandle};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 
 use super::StorageError;
+use super::block_cache::BlockCache;
+use super::maintenance;
 
 /// An open database.
 pub struct Database {
     db: slatedb::Db,
+    status: watch::Receiver<DbStatus>,
     flush_wanted: Arc<Notify>,
-    flusher: tokio::task::JoinHandle<()>,
+    tasks: [JoinHandle<()>; 2],
+    cache: Arc<BlockCache>,
+    cache_scope: u64,
 }
 
 /// Rows to write together: all become visible and durable at once, or none.
@@ -37,6 +44,11 @@ impl Batch {
     /// Sets a row.
     pub fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
         self.0.put(key, value);
+    }
+
+    /// Sets a row without copying key and value.
+    pub fn put_bytes(&mut self, key: Bytes, value: Bytes) {
+        self.0.put_bytes(key, value);
     }
 
     /// Removes a row.
@@ -94,18 +106,40 @@ impl Scan {
 
 impl Database {
     /// Opens the database at `path` of `store`, or creates it.
-    pub async fn open(path: &str, store: Arc<dyn ObjectStore>) -> Result<Self, StorageError> {
-        let settings = Settings { flush_interval: None, ..Settings::default() };
-        let db = slatedb::Db::builder(path, store).with_settings(settings).build().await?;
+    ///
+    /// Opening fences whoever had it open before: their next write fails.
+    pub async fn open(
+        path: &str,
+        store: Arc<dyn ObjectStore>,
+        cache: Arc<BlockCache>,
+    ) -> Result<Self, StorageError> {
+        let cache_scope = cache.new_scope();
+        let db = slatedb::Db::builder(path, Arc::clone(&store))
+            .with_settings(settings())
+            .with_db_cache(Arc::clone(&cache) as _, cache_scope)
+            .build()
+            .await?;
         let flush_wanted = Arc::new(Notify::new());
-        let flusher = tokio::spawn(flush_when_wanted(db.clone(), Arc::clone(&flush_wanted)));
-        Ok(Self { db, flush_wanted, flusher })
+        let written = Arc::new(Notify::new());
+        let tasks = [
+            tokio::spawn(flush_when_wanted(db.clone(), Arc::clone(&flush_wanted), Arc::clone(&written))),
+            tokio::spawn(maintenance::run(db.clone(), path.to_owned(), store, written)),
+        ];
+        let status = db.subscribe();
+        Ok(Self { db, status, flush_wanted, tasks, cache, cache_scope })
     }
 
     /// One row's value.
     pub async fn get(&self, key: &[u8], visibility: Visibility) -> Result<Option<Bytes>, StorageError> {
         let options = ReadOptions::new().with_durability_filter(visibility.level());
         Ok(self.db.get_with_options(key, &options).await?)
+    }
+
+    /// One row's newest applied value, with the sequence number of the write that made it.
+    pub async fn get_with_sequence(&self, key: &[u8]) -> Result<Option<(Bytes, u64)>, StorageError> {
+        let options = ReadOptions::new().with_durability_filter(DurabilityLevel::Memory);
+        let row = self.db.get_key_value_with_options(key, &options).await?;
+        Ok(row.map(|row| (row.value, row.seq)))
     }
 
     /// The rows between two keys.
@@ -138,10 +172,85 @@ impl Database {
         self.apply(batch).await?.durable().await
     }
 
-    /// Flushes and closes. Calls made afterwards fail with `Closed`.
+    /// The last write that is durable, in the order of `Written::sequence`.
+    pub fn durable_sequence(&self) -> u64 {
+        self.status.borrow().durable_seq
+    }
+
+    /// Waits until the write numbered `sequence` is durable.
+    pub async fn wait_durable(&self, sequence: u64) -> Result<(), StorageError> {
+        let mut status = self.status.clone();
+        self.flush_wanted.notify_one();
+        let reached = status
+            .wait_for(|status| status.durable_seq >= sequence || status.close_reason.is_some())
+            .await
+            .map_err(|_| StorageError::Closed("it was dropped".to_owned()))?;
+        if reached.durable_seq >= sequence {
+            Ok(())
+        } else {
+            Err(StorageError::Closed(format!("{:?}", reached.close_reason)))
+        }
+    }
+
+    /// Whether calls can still succeed; a database that failed stays closed.
+    pub fn is_open(&self) -> bool {
+        self.status.borrow().close_reason.is_none()
+    }
+
+    /// Drops every decrypted block that was read so far.
+    pub fn forget_blocks(&self) {
+        self.cache.forget(self.cache_scope);
+    }
+
+    /// Writes out what memory holds and closes. Calls made afterwards fail with `Closed`.
     pub async fn close(&self) -> Result<(), StorageError> {
-        self.flusher.abort();
-        Ok(self.db.close().await?)
+        self.close_with(Some(FlushType::MemTable)).await
+    }
+
+    /// Closes without writing anything: what is not durable is lost, and was never acknowledged.
+    pub async fn abandon(&self) {
+        // The cause is known to the caller; an error while giving up adds nothing.
+        let _ = self.close_with(None).await;
+    }
+
+    async fn close_with(&self, flush_type: Option<FlushType>) -> Result<(), StorageError> {
+        for task in &self.tasks {
+            task.abort();
+        }
+        let closed = self.db.close_with_options(CloseOptions::default().with_flush_type(flush_type)).await;
+        self.cache.forget(self.cache_scope);
+        Ok(closed?)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        self.cache.forget(self.cache_scope);
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        // Flushes are ours: see `flush_when_wanted`.
+        flush_interval: None,
+        // One process owns the data, so a manifest changes only when we change it;
+        // maintenance refreshes it after a compaction.
+        manifest_poll_interval: Duration::from_hours(1),
+        manifest_update_timeout: Duration::from_secs(30),
+        max_unflushed_bytes: 128 * 1024 * 1024,
+        l0_sst_size_bytes: 32 * 1024 * 1024,
+        // Each flush is a file that a restart after a crash must read.
+        max_wal_flushes_before_l0_flush: 8192,
+        l0_max_ssts: 32,
+        l0_max_ssts_per_key: 32,
+        // Compaction and collection run when there is something to do: see `maintenance`.
+        compactor_options: None,
+        garbage_collector_options: None,
+        object_store_max_retries: Some(3),
+        ..Settings::default()
     }
 }
 
@@ -154,13 +263,14 @@ impl Visibility {
     }
 }
 
-async fn flush_when_wanted(db: slatedb::Db, wanted: Arc<Notify>) {
+async fn flush_when_wanted(db: slatedb::Db, wanted: Arc<Notify>, written: Arc<Notify>) {
     loop {
         wanted.notified().await;
         // A failed flush closes the database, which wakes every waiter with the cause.
         if db.flush_with_options(FlushOptions { flush_type: FlushType::Wal }).await.is_err() {
             return;
         }
+        written.notify_one();
     }
 }
 
@@ -174,4 +284,70 @@ pub fn prefix_range(prefix: &[u8]) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
         }
     }
     (Bound::Included(prefix.to_vec()), Bound::Unbounded)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    async fn open(store: &Arc<InMemory>) -> Database {
+        Database::open("db", Arc::clone(store) as _, Arc::new(BlockCache::new(1 << 20))).await.unwrap()
+    }
+
+    fn one(key: &str, value: &str) -> Batch {
+        let mut batch = Batch::new();
+        batch.put(key, value);
+        batch
+    }
+
+    #[tokio::test]
+    async fn a_write_is_applied_at_once_and_durable_later() {
+        let store = Arc::new(InMemory::new());
+        let database = open(&store).await;
+        let written = database.apply(one("a", "1")).await.unwrap();
+        assert_eq!(database.get(b"a", Visibility::Applied).await.unwrap().unwrap(), "1");
+        assert_eq!(database.get(b"a", Visibility::Durable).await.unwrap(), None);
+        let sequence = written.sequence();
+        assert!(database.durable_sequence() < sequence);
+        written.durable().await.unwrap();
+        assert!(database.durable_sequence() >= sequence);
+        assert_eq!(database.get(b"a", Visibility::Durable).await.unwrap().unwrap(), "1");
+    }
+
+    #[tokio::test]
+    async fn durable_writes_survive_an_abandoned_database() {
+        let store = Arc::new(InMemory::new());
+        let database = open(&store).await;
+        database.commit(one("a", "1")).await.unwrap();
+        database.apply(one("b", "2")).await.unwrap();
+        database.abandon().await;
+        assert!(matches!(database.commit(one("c", "3")).await, Err(StorageError::Closed(_))));
+        let database = open(&store).await;
+        assert_eq!(database.get(b"a", Visibility::Durable).await.unwrap().unwrap(), "1");
+        assert_eq!(database.get(b"b", Visibility::Applied).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn scans_go_both_ways_within_a_prefix() {
+        let database = open(&Arc::new(InMemory::new())).await;
+        for key in ["a", "b1", "b2", "c"] {
+            database.commit(one(key, key)).await.unwrap();
+        }
+        for (order, expected) in [(Order::Ascending, ["b1", "b2"]), (Order::Descending, ["b2", "b1"])] {
+            let mut scan = database.scan(prefix_range(b"b"), order, Visibility::Durable).await.unwrap();
+            for key in expected {
+                assert_eq!(scan.next().await.unwrap().unwrap().0, key);
+            }
+            assert!(scan.next().await.unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn the_range_of_a_prefix_of_high_bytes_is_open() {
+        assert_eq!(prefix_range(&[0xff]).1, Bound::Unbounded);
+        assert_eq!(prefix_range(&[1, 0xff]).1, Bound::Excluded(vec![2]));
+    }
 }

@@ -1,9 +1,14 @@
 //! SlateDB, kept behind this module.
 
+pub mod block_cache;
 pub mod database;
 pub mod error;
+mod maintenance;
+pub mod place;
 pub mod system;
 
-pub use database::{Batch, Database, Order, Scan, Written};
+pub use block_cache::BlockCache;
+pub use database::{Batch, Database, Order, Scan, Visibility, Written, prefix_range};
 pub use error::StorageError;
+pub use place::{DataSetting, Place, PlaceError};
 pub use system::SystemStore;

@@ -1,0 +1,141 @@
+//! Conditions: `ConditionExpression`, `FilterExpression` and what a
+//! `KeyConditionExpression` is made from.
+
+mod check;
+mod parser;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use super::operators::Comparator;
+use super::operators::{begins_with, contains, order, size};
+use super::path::Path;
+use super::placeholders::Placeholders;
+use super::tree::{Function, NodeId, NodeKind, Tree};
+use super::{ExpressionError, ExpressionKind};
+use crate::attribute::{AttributeValue, Item};
+use crate::key::KeySchema;
+
+/// A condition that an item matches or not.
+#[derive(Clone)]
+pub struct Condition {
+    pub(super) tree: Tree,
+    pub(super) root: NodeId,
+}
+
+impl Condition {
+    /// Parses a condition of a request; `kind` names the parameter in errors.
+    pub fn parse(
+        kind: ExpressionKind,
+        source: &str,
+        placeholders: &mut Placeholders,
+    ) -> Result<Condition, ExpressionError> {
+        kind.check_size(source)?;
+        parser::parse(source)
+            .and_then(|(mut tree, root)| {
+                check::check(&mut tree, source, placeholders)?;
+                Ok(Condition { tree, root })
+            })
+            .map_err(|text| ExpressionError::invalid(kind, text))
+    }
+
+    /// Whether an item matches. An item that does not exist is an empty one.
+    pub fn matches(&self, item: &Item) -> bool {
+        self.holds(self.root, item)
+    }
+
+    /// The paths that the condition looks at, in the order of the source.
+    pub fn paths(&self) -> &[Path] {
+        &self.tree.paths
+    }
+
+    /// Refuses paths that lead below a key attribute, which is always a scalar.
+    pub fn check_key_access(&self, schema: &KeySchema) -> Result<(), ExpressionError> {
+        check_key_access(&self.tree.paths, schema)
+    }
+
+    /// Refuses a filter that looks at a key attribute of what it filters.
+    pub fn check_no_key_attribute(&self, schema: &KeySchema) -> Result<(), ExpressionError> {
+        let names = |name: &str| self.tree.paths.iter().any(|path| path.name() == name);
+        match schema.attributes().find(|attribute| names(&attribute.name)) {
+            None => Ok(()),
+            Some(attribute) => Err(ExpressionError::new(format!(
+                "Filter Expression can only contain non-primary key attributes: \
+                 Primary key attribute: {}",
+                attribute.name
+            ))),
+        }
+    }
+
+    /// Whether a node that is a condition is true. It recurses once per
+    /// operator, of which there are at most 300.
+    fn holds(&self, id: NodeId, item: &Item) -> bool {
+        let operand = |position| self.operand(self.tree.child(id, position), item);
+        match self.tree.node(id).kind {
+            NodeKind::And => self.tree.children(id).all(|child| self.holds(child, item)),
+            NodeKind::Or => self.tree.children(id).any(|child| self.holds(child, item)),
+            NodeKind::Not => !self.holds(self.tree.child(id, 0), item),
+            NodeKind::Compare(comparator) => comparator.holds(operand(0).as_deref(), operand(1).as_deref()),
+            NodeKind::Between => {
+                let (Some(value), Some(lower), Some(upper)) = (operand(0), operand(1), operand(2)) else {
+                    return false;
+                };
+                order(&value, &lower).is_some_and(Ordering::is_ge)
+                    && order(&value, &upper).is_some_and(Ordering::is_le)
+            }
+            NodeKind::In => {
+                let value = operand(0);
+                let mut options = self.tree.children(id).skip(1);
+                options.any(|option| {
+                    Comparator::Equal.holds(value.as_deref(), self.operand(option, item).as_deref())
+                })
+            }
+            NodeKind::Call(Some(function)) => match (function, operand(0)) {
+                (Function::AttributeExists, value) => value.is_some(),
+                (Function::AttributeNotExists, value) => value.is_none(),
+                (_, None) => false,
+                (_, Some(value)) => operand(1).is_some_and(|second| match function {
+                    Function::AttributeType => {
+                        matches!(&*second, AttributeValue::S(name) if value.type_name() == name)
+                    }
+                    Function::BeginsWith => begins_with(&value, &second),
+                    Function::Contains => contains(&value, &second),
+                    _ => false,
+                }),
+            },
+            // The checks leave no other kind where a condition stands.
+            _ => false,
+        }
+    }
+
+    /// The value of an operand, if it has one.
+    fn operand<'a>(&'a self, id: NodeId, item: &'a Item) -> Option<Cow<'a, AttributeValue>> {
+        match self.tree.node(id).kind {
+            NodeKind::Path(_) => self.tree.path(id)?.value_in(item).map(Cow::Borrowed),
+            NodeKind::Value(_) => self.tree.value(id).map(|value| Cow::Borrowed(&**value)),
+            NodeKind::Call(Some(Function::Size)) => {
+                let value = self.operand(self.tree.child(id, 0), item)?;
+                size(&value).map(|size| Cow::Owned(AttributeValue::N(size)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Refuses paths that lead below a key attribute.
+pub(super) fn check_key_access<'a>(
+    paths: impl IntoIterator<Item = &'a Path>,
+    schema: &KeySchema,
+) -> Result<(), ExpressionError> {
+    let nested = paths.into_iter().find(|path| !path.steps().is_empty() && schema.contains(path.name()));
+    match nested {
+        None => Ok(()),
+        Some(path) => Err(ExpressionError::new(format!(
+            "Key attributes must be scalars; list random access '[]' and map lookup '.' are not \
+             allowed: Key: {}",
+            path.name()
+        ))),
+    }
+}

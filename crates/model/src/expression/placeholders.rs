@@ -1,0 +1,265 @@
+//! `ExpressionAttributeNames` and `ExpressionAttributeValues` of a request.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::ExpressionError;
+use crate::attribute::AttributeValue;
+
+/// The names and values that the expressions of one request may refer to, and
+/// which of them were referred to.
+#[derive(Default)]
+pub struct Placeholders {
+    names: Table<Box<str>>,
+    values: Table<Arc<AttributeValue>>,
+}
+
+impl Placeholders {
+    /// Of a request with neither parameter.
+    pub fn none() -> Placeholders {
+        Placeholders::default()
+    }
+
+    /// Of a request's parameters, absent or present, in the request's order.
+    ///
+    /// Refuses maps without an entry, keys that no expression can refer to, and
+    /// empty or too long names.
+    pub fn new(
+        names: Option<Vec<(String, String)>>,
+        values: Option<Vec<(String, AttributeValue)>>,
+    ) -> Result<Placeholders, ExpressionError> {
+        Placeholders::decode(names, values, Ok::<_, std::convert::Infallible>)
+    }
+
+    /// Like [`Placeholders::new`], with values yet to be decoded: the keys of
+    /// all are checked before the first value, and a value's error is told
+    /// with its key.
+    pub fn decode<V, E: fmt::Display>(
+        names: Option<Vec<(String, String)>>,
+        values: Option<Vec<(String, V)>>,
+        mut decode: impl FnMut(V) -> Result<AttributeValue, E>,
+    ) -> Result<Placeholders, ExpressionError> {
+        let names = match names {
+            None => Table::default(),
+            Some(names) => {
+                check_keys(NAMES, '#', names.iter().map(|(key, _)| key.as_str()))?;
+                Table::new(names, |key, name| {
+                    check_name(key, &name)?;
+                    Ok(name.into_boxed_str())
+                })?
+            }
+        };
+        let values = match values {
+            None => Table::default(),
+            Some(values) => {
+                check_keys(VALUES, ':', values.iter().map(|(key, _)| key.as_str()))?;
+                Table::new(values, |key, value| {
+                    decode(value).map(Arc::new).map_err(|error| {
+                        ExpressionError::new(format!(
+                            "{VALUES} contains invalid value: {error} for key {key}"
+                        ))
+                    })
+                })?
+            }
+        };
+        Ok(Placeholders { names, values })
+    }
+
+    /// The attribute name that `#key` stands for; it counts as used.
+    pub(super) fn use_name(&mut self, key: &str) -> Option<&str> {
+        self.names.use_entry(key).map(|name| &**name)
+    }
+
+    /// The value that `:key` stands for; it counts as used.
+    pub(super) fn use_value(&mut self, key: &str) -> Option<&Arc<AttributeValue>> {
+        self.values.use_entry(key)
+    }
+
+    /// Refuses names and values that no expression referred to. To be called
+    /// after all expressions of the request were parsed.
+    pub fn check_all_used(&self) -> Result<(), ExpressionError> {
+        self.names.check_all_used(NAMES)?;
+        self.values.check_all_used(VALUES)
+    }
+}
+
+/// An expression parameter of an operation and whether the request has it.
+#[derive(Clone, Copy, Debug)]
+pub struct ParameterUse {
+    /// The parameter's name.
+    pub name: &'static str,
+    /// Whether the request has it.
+    pub present: bool,
+}
+
+/// Refuses requests that mix the old parameters with expressions, and names
+/// or values without an expression that could use them.
+///
+/// `expressions` and `others` are those of the operation, in the order in
+/// which the service lists them; `names` and `values` say whether the request
+/// has the two maps.
+pub fn check_parameters(
+    expressions: &[ParameterUse],
+    others: &[ParameterUse],
+    names: bool,
+    values: bool,
+) -> Result<(), ExpressionError> {
+    let list = |parameters: &[ParameterUse]| {
+        let present = parameters.iter().filter(|parameter| parameter.present);
+        present.map(|parameter| parameter.name).collect::<Vec<_>>().join(", ")
+    };
+    let has_expression = expressions.iter().any(|parameter| parameter.present);
+    if has_expression {
+        // A Query with KeyConditions may still have expressions of other kinds.
+        let without_key_expression = |name| {
+            name == "KeyConditions"
+                && !expressions.iter().any(|other| other.name == "KeyConditionExpression" && other.present)
+        };
+        let others: Vec<_> =
+            others.iter().copied().filter(|parameter| !without_key_expression(parameter.name)).collect();
+        if others.iter().any(|parameter| parameter.present) {
+            return Err(ExpressionError::new(format!(
+                "Can not use both expression and non-expression parameters in the same request: \
+                 Non-expression parameters: {{{}}} Expression parameters: {{{}}}",
+                list(&others),
+                list(expressions)
+            )));
+        }
+    }
+    if names && !has_expression {
+        return Err(ExpressionError::new(format!("{NAMES} can only be specified when using expressions")));
+    }
+    let with_values: Vec<_> =
+        expressions.iter().filter(|parameter| parameter.name != "ProjectionExpression").collect();
+    if values && !with_values.is_empty() && !with_values.iter().any(|parameter| parameter.present) {
+        let names: Vec<_> = with_values.iter().map(|parameter| parameter.name).collect();
+        return Err(ExpressionError::new(format!(
+            "{VALUES} can only be specified when using expressions: {} {} null",
+            names.join(" and "),
+            if names.len() > 1 { "are" } else { "is" }
+        )));
+    }
+    Ok(())
+}
+
+/// Entries sorted by their keys.
+struct Table<T> {
+    entries: Vec<Entry<T>>,
+}
+
+struct Entry<T> {
+    key: Box<str>,
+    target: T,
+    /// Where the request has it.
+    position: usize,
+    used: bool,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Table<T> {
+        Table { entries: Vec::new() }
+    }
+}
+
+impl<T> Table<T> {
+    fn new<V>(
+        entries: Vec<(String, V)>,
+        mut target: impl FnMut(&str, V) -> Result<T, ExpressionError>,
+    ) -> Result<Table<T>, ExpressionError> {
+        let mut table = Vec::with_capacity(entries.len());
+        for (position, (key, value)) in entries.into_iter().enumerate() {
+            let target = target(&key, value)?;
+            table.push(Entry { key: key.into_boxed_str(), target, position, used: false });
+        }
+        table.sort_by(|left, right| left.key.cmp(&right.key));
+        Ok(Table { entries: table })
+    }
+
+    fn use_entry(&mut self, key: &str) -> Option<&T> {
+        let index = self.entries.binary_search_by(|entry| (*entry.key).cmp(key)).ok()?;
+        let entry = &mut self.entries[index];
+        entry.used = true;
+        Some(&entry.target)
+    }
+
+    fn check_all_used(&self, parameter: &str) -> Result<(), ExpressionError> {
+        let mut unused: Vec<_> = self.entries.iter().filter(|entry| !entry.used).collect();
+        if unused.is_empty() {
+            return Ok(());
+        }
+        unused.sort_by_key(|entry| (hash_bucket(&entry.key), entry.position));
+        let keys: Vec<_> = unused.iter().map(|entry| &*entry.key).collect();
+        Err(ExpressionError::new(format!(
+            "Value provided in {parameter} unused in expressions: keys: {{{}}}",
+            keys.join(", ")
+        )))
+    }
+}
+
+const NAMES: &str = "ExpressionAttributeNames";
+const VALUES: &str = "ExpressionAttributeValues";
+
+/// The longest key, sign included, in bytes.
+const KEY_BYTES_MAX: usize = 255;
+
+/// The longest attribute name, in bytes.
+const NAME_BYTES_MAX: usize = 65_535;
+
+fn check_keys<'a>(
+    parameter: &str,
+    sign: char,
+    keys: impl ExactSizeIterator<Item = &'a str>,
+) -> Result<(), ExpressionError> {
+    if keys.len() == 0 {
+        return Err(ExpressionError::new(format!("{parameter} must not be empty")));
+    }
+    for key in keys {
+        let problem = if key.is_empty() {
+            "The expression attribute map contains an empty key;".into()
+        } else if key.len() > KEY_BYTES_MAX {
+            let mut text = String::from("The expression attribute map contains a key that is too long;");
+            // The service tells the size of names only.
+            if parameter == NAMES {
+                text.push_str(&format!(" size of key: {}", key.len()));
+            }
+            text
+        } else if !is_reference(key, sign) {
+            format!("Syntax error; key: \"{key}\"")
+        } else {
+            continue;
+        };
+        return Err(ExpressionError::new(format!("{parameter} contains invalid key: {problem}")));
+    }
+    Ok(())
+}
+
+fn is_reference(key: &str, sign: char) -> bool {
+    let Some(name) = key.strip_prefix(sign) else {
+        return false;
+    };
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn check_name(key: &str, name: &str) -> Result<(), ExpressionError> {
+    let problem = if name.is_empty() {
+        "Empty attribute name"
+    } else if name.len() > NAME_BYTES_MAX {
+        "Attribute name is too large, must be less than 65536 bytes"
+    } else {
+        return Ok(());
+    };
+    Err(ExpressionError::new(format!("{NAMES} contains invalid value: {problem} for key {key}")))
+}
+
+/// The service walks some of its maps in the order of Java's hash tables,
+/// which a message can show: this is the bucket of a key in a small one.
+pub(super) fn hash_bucket(key: &str) -> u32 {
+    let hash =
+        key.encode_utf16().fold(0u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)));
+    integer_bucket(hash)
+}
+
+/// Like [`hash_bucket`], of an integer.
+pub(super) fn integer_bucket(hash: u32) -> u32 {
+    (hash ^ (hash >> 16)) & 15
+}

@@ -1,0 +1,102 @@
+//! Updates: the SET, REMOVE, ADD and DELETE sections of an
+//! `UpdateExpression`.
+
+mod apply;
+mod check;
+mod parser;
+#[cfg(test)]
+mod tests;
+
+use super::condition::check_key_access;
+use super::path::Path;
+use super::path_tree::PathTree;
+use super::placeholders::Placeholders;
+use super::tree::{NodeId, Tree};
+use super::{ExpressionError, ExpressionKind};
+use crate::attribute::Item;
+use crate::key::KeySchema;
+
+/// What an update does with an item.
+#[derive(Clone)]
+pub struct Update {
+    tree: Tree,
+    actions: Vec<Action>,
+    targets: PathTree,
+}
+
+/// One action of an update, in the order of the source.
+#[derive(Clone)]
+struct Action {
+    section: Section,
+    target: Path,
+    /// The root of what the action sets, adds or deletes; unused by REMOVE.
+    value: NodeId,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Section {
+    Set,
+    Remove,
+    Add,
+    Delete,
+}
+
+impl Section {
+    fn name(self) -> &'static str {
+        match self {
+            Section::Set => "SET",
+            Section::Remove => "REMOVE",
+            Section::Add => "ADD",
+            Section::Delete => "DELETE",
+        }
+    }
+}
+
+impl Update {
+    /// Parses the `UpdateExpression` of a request.
+    pub fn parse(source: &str, placeholders: &mut Placeholders) -> Result<Update, ExpressionError> {
+        ExpressionKind::Update.check_size(source)?;
+        parser::parse(source)
+            .and_then(|parsed| check::check(parsed, source, placeholders))
+            .map_err(|text| ExpressionError::invalid(ExpressionKind::Update, text))
+    }
+
+    /// Refuses to change a key attribute of the table.
+    pub fn check_key_attributes(&self, schema: &KeySchema) -> Result<(), ExpressionError> {
+        match self.targets().find(|path| schema.contains(path.name())) {
+            None => Ok(()),
+            Some(path) => Err(ExpressionError::new(format!(
+                "One or more parameter values were invalid: Cannot update attribute {}. \
+                 This attribute is part of the key",
+                path.name()
+            ))),
+        }
+    }
+
+    /// Refuses values read from below a key attribute, which is always a scalar.
+    pub fn check_key_access(&self, schema: &KeySchema) -> Result<(), ExpressionError> {
+        check_key_access(&self.tree.paths, schema)
+    }
+
+    /// The item as it is after the update: `None` where there was none and
+    /// nothing was set.
+    ///
+    /// `existing` is the item as it was, if there was one, and `key` the key
+    /// attributes of one to be made. All values are read from the item as it
+    /// was, and all indexes count its elements.
+    pub fn apply(&self, existing: Option<&Item>, key: &Item) -> Result<Option<Item>, ExpressionError> {
+        apply::apply(self, existing, key)
+    }
+
+    /// The paths that the update changes, in the order of the source.
+    pub fn targets(&self) -> impl Iterator<Item = &Path> {
+        self.actions.iter().map(|action| &action.target)
+    }
+
+    /// What `UPDATED_OLD` returns of the item as it was, and `UPDATED_NEW` of
+    /// the item as it is: its values at the paths of the update, nested as in
+    /// the item. The index of a path counts the elements of the given item.
+    pub fn updated_attributes(&self, item: &Item) -> Item {
+        self.targets.select(item)
+    }
+}

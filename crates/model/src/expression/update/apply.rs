@@ -1,0 +1,234 @@
+//! Applies an update to an item.
+//!
+//! All effects are worked out from the item as it was, and only then made: new
+//! values in place first, then elements beyond the end of a list in the order
+//! of their indexes, then removals, the last element of a list first. So no
+//! index moves while it is still needed.
+
+use std::borrow::Cow;
+
+use super::{Action, Section, Update};
+use crate::attribute::{AttributeValue, Item};
+use crate::expression::ExpressionError;
+use crate::expression::path::{Path, PathElement, last_first};
+use crate::expression::tree::{Function, NodeId, NodeKind};
+use crate::number::Number;
+
+pub(super) fn apply(
+    update: &Update,
+    existing: Option<&Item>,
+    key: &Item,
+) -> Result<Option<Item>, ExpressionError> {
+    let no_item = Item::new();
+    let old = existing.unwrap_or(&no_item);
+    let mut puts = Vec::new();
+    let mut appends = Vec::new();
+    let mut removals = Vec::new();
+    for action in &update.actions {
+        if !action.target.has_place_in(old) {
+            // Nothing can be removed from an item that does not exist.
+            if existing.is_none() && matches!(action.section, Section::Remove | Section::Delete) {
+                continue;
+            }
+            return Err(ExpressionError::new(INVALID_PATH));
+        }
+        let current = action.target.value_in(old);
+        match effect(update, action, old, current)? {
+            Effect::None => {}
+            Effect::Remove => removals.push(&action.target),
+            Effect::Put(value) if action.target.ends_in_list() && current.is_none() => {
+                appends.push((&action.target, value));
+            }
+            Effect::Put(value) => puts.push((&action.target, value)),
+        }
+    }
+    if existing.is_none() && puts.is_empty() && appends.is_empty() {
+        return Ok(None);
+    }
+
+    let mut item = existing.unwrap_or(key).clone();
+    for (path, value) in puts {
+        put(&mut item, path, value);
+    }
+    appends.sort_by_key(|(path, _)| *path);
+    for (path, value) in appends {
+        if let Some((AttributeValue::L(elements), _)) = path.container_in(&mut item) {
+            elements.push(value);
+        }
+    }
+    removals.sort_by(|left, right| last_first(left, right));
+    for path in removals {
+        remove(&mut item, path);
+    }
+    Ok(Some(item))
+}
+
+/// What an action does to its target.
+enum Effect {
+    None,
+    Put(AttributeValue),
+    Remove,
+}
+
+fn effect(
+    update: &Update,
+    action: &Action,
+    old: &Item,
+    current: Option<&AttributeValue>,
+) -> Result<Effect, ExpressionError> {
+    Ok(match action.section {
+        Section::Set => Effect::Put(value(update, action.value, old)?.into_owned()),
+        Section::Remove if current.is_some() => Effect::Remove,
+        Section::Remove => Effect::None,
+        Section::Add => {
+            let operand = value(update, action.value, old)?;
+            match current {
+                None => Effect::Put(operand.into_owned()),
+                Some(current) => Effect::Put(sum(current, &operand)?),
+            }
+        }
+        Section::Delete => {
+            let operand = value(update, action.value, old)?;
+            match current {
+                None => Effect::None,
+                Some(current) => match difference(current, &operand)? {
+                    None => Effect::Remove,
+                    Some(rest) => Effect::Put(rest),
+                },
+            }
+        }
+    })
+}
+
+/// The value of a node. It recurses once per nested function, of which an
+/// expression has at most 300.
+fn value<'a>(
+    update: &'a Update,
+    id: NodeId,
+    old: &'a Item,
+) -> Result<Cow<'a, AttributeValue>, ExpressionError> {
+    let tree = &update.tree;
+    match tree.node(id).kind {
+        NodeKind::Value(_) => tree.value(id).map(|value| Cow::Borrowed(&**value)),
+        NodeKind::Path(_) => tree.path(id).and_then(|path| path.value_in(old)).map(Cow::Borrowed),
+        NodeKind::Call(Some(Function::IfNotExists)) => {
+            let path = tree.path(tree.child(id, 0));
+            match path.and_then(|path| path.value_in(old)) {
+                Some(value) => Some(Cow::Borrowed(value)),
+                None => return value(update, tree.child(id, 1), old),
+            }
+        }
+        NodeKind::Call(_) => {
+            let AttributeValue::L(mut elements) = value(update, tree.child(id, 0), old)?.into_owned() else {
+                return Err(ExpressionError::new(INCORRECT_TYPE));
+            };
+            match value(update, tree.child(id, 1), old)? {
+                Cow::Borrowed(AttributeValue::L(more)) => elements.extend_from_slice(more),
+                Cow::Owned(AttributeValue::L(more)) => elements.extend(more),
+                _ => return Err(ExpressionError::new(INCORRECT_TYPE)),
+            }
+            Some(Cow::Owned(AttributeValue::L(elements)))
+        }
+        kind => {
+            let left = number(&*value(update, tree.child(id, 0), old)?)?;
+            let right = number(&*value(update, tree.child(id, 1), old)?)?;
+            let result = if kind == NodeKind::Plus { left.add(right) } else { left.sub(right) };
+            let number = result.map_err(|error| ExpressionError::new(error.to_string()))?;
+            Some(Cow::Owned(AttributeValue::N(number)))
+        }
+    }
+    .ok_or_else(|| ExpressionError::new(MISSING_ATTRIBUTE))
+}
+
+fn number(value: &AttributeValue) -> Result<Number, ExpressionError> {
+    match value {
+        AttributeValue::N(number) => Ok(*number),
+        _ => Err(ExpressionError::new(INCORRECT_TYPE)),
+    }
+}
+
+/// What ADD makes of a value: a sum of numbers or a union of sets.
+fn sum(current: &AttributeValue, operand: &AttributeValue) -> Result<AttributeValue, ExpressionError> {
+    Ok(match (current, operand) {
+        (AttributeValue::N(current), AttributeValue::N(operand)) => {
+            let sum = current.add(*operand);
+            AttributeValue::N(sum.map_err(|error| ExpressionError::new(error.to_string()))?)
+        }
+        (AttributeValue::Ss(current), AttributeValue::Ss(more)) => AttributeValue::Ss(union(current, more)),
+        (AttributeValue::Ns(current), AttributeValue::Ns(more)) => AttributeValue::Ns(union(current, more)),
+        (AttributeValue::Bs(current), AttributeValue::Bs(more)) => AttributeValue::Bs(union(current, more)),
+        _ => return Err(ExpressionError::new(INCORRECT_TYPE)),
+    })
+}
+
+/// What DELETE leaves of a set; none where that is nothing.
+fn difference(
+    current: &AttributeValue,
+    operand: &AttributeValue,
+) -> Result<Option<AttributeValue>, ExpressionError> {
+    Ok(match (current, operand) {
+        (AttributeValue::Ss(current), AttributeValue::Ss(less)) => {
+            without(current, less).map(AttributeValue::Ss)
+        }
+        (AttributeValue::Ns(current), AttributeValue::Ns(less)) => {
+            without(current, less).map(AttributeValue::Ns)
+        }
+        (AttributeValue::Bs(current), AttributeValue::Bs(less)) => {
+            without(current, less).map(AttributeValue::Bs)
+        }
+        _ => return Err(ExpressionError::new(INCORRECT_TYPE)),
+    })
+}
+
+fn union<T: Clone + Ord>(left: &[T], right: &[T]) -> Vec<T> {
+    let mut elements = [left, right].concat();
+    elements.sort();
+    elements.dedup();
+    elements
+}
+
+fn without<T: Clone + Ord>(elements: &[T], less: &[T]) -> Option<Vec<T>> {
+    // INVARIANT (sorted sets): both are sorted, so each look-up can halve.
+    let kept = elements.iter().filter(|element| less.binary_search(element).is_err());
+    let rest: Vec<T> = kept.cloned().collect();
+    (!rest.is_empty()).then_some(rest)
+}
+
+/// Puts a value where [`Path::has_place_in`] said that there is a place.
+fn put(item: &mut Item, path: &Path, value: AttributeValue) {
+    match path.container_in(item) {
+        Some((AttributeValue::M(members), PathElement::Member(name))) => {
+            members.insert(String::from(&**name), value);
+        }
+        Some((AttributeValue::L(elements), PathElement::Index(index))) => {
+            if let Some(element) = elements.get_mut(*index as usize) {
+                *element = value;
+            }
+        }
+        _ => {
+            item.insert(path.name().into(), value);
+        }
+    }
+}
+
+/// Removes a value that is there.
+fn remove(item: &mut Item, path: &Path) {
+    match path.container_in(item) {
+        Some((AttributeValue::M(members), PathElement::Member(name))) => {
+            members.remove(&**name);
+        }
+        Some((AttributeValue::L(elements), PathElement::Index(index))) => {
+            if (*index as usize) < elements.len() {
+                elements.remove(*index as usize);
+            }
+        }
+        _ => {
+            item.remove(path.name());
+        }
+    }
+}
+
+const INVALID_PATH: &str = "The document path provided in the update expression is invalid for update";
+const MISSING_ATTRIBUTE: &str =
+    "The provided expression refers to an attribute that does not exist in the item";
+const INCORRECT_TYPE: &str = "An operand in the update expression has an incorrect data type";

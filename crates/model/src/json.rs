@@ -1,0 +1,533 @@
+//! Attribute values in the wire's JSON: `{"S": "text"}`, `{"N": "1"}`.
+//!
+//! Reading goes through the service's two gates, in its order: first the types
+//! of the whole value (`SerializationException`), then its rules
+//! (`ValidationException`). Writing goes straight into a byte buffer.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use crate::attribute::{AttributeValue, Item};
+use crate::number::{Number, NumberError};
+
+/// How deep an attribute value may nest, itself counted as the first level.
+pub const NESTING_MAX: usize = 32;
+
+/// Why a JSON value is no attribute value: kind and the service's own message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ValueError {
+    /// Which exception the service answers with.
+    pub kind: ValueErrorKind,
+    /// The exception's message, as the service words it.
+    pub message: String,
+}
+
+/// Which exception a [`ValueError`] becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueErrorKind {
+    /// `ValidationException`: the value breaks a rule.
+    Validation,
+    /// `SerializationException`: the JSON does not have the type's form.
+    Serialization,
+}
+
+/// Reads one attribute value, taking its strings over.
+pub fn from_json_owned(value: Value) -> Result<AttributeValue, ValueError> {
+    check_value(&value, 1).and_then(check_nesting)?;
+    build_value(value)
+}
+
+/// Reads one attribute value; [`from_json_owned`] is faster.
+pub fn from_json(value: &Value) -> Result<AttributeValue, ValueError> {
+    check_value(value, 1).and_then(check_nesting)?;
+    build_value(value.clone())
+}
+
+/// Reads an item or a key (a JSON object of attribute values), taking its strings over.
+pub fn item_from_json_owned(value: Value) -> Result<Item, ValueError> {
+    check_members(&value, 1).and_then(check_nesting)?;
+    build_item(value)
+}
+
+/// Reads an item or a key; [`item_from_json_owned`] is faster.
+pub fn item_from_json(value: &Value) -> Result<Item, ValueError> {
+    check_members(value, 1).and_then(check_nesting)?;
+    build_item(value.clone())
+}
+
+/// The value as JSON.
+pub fn to_json(value: &AttributeValue) -> Value {
+    let strings = |strings: Vec<String>| strings.into_iter().map(Value::String).collect();
+    let (name, value) = match value {
+        AttributeValue::S(text) => ("S", Value::String(text.clone())),
+        AttributeValue::N(number) => ("N", Value::String(number.to_string())),
+        AttributeValue::B(bytes) => ("B", Value::String(STANDARD.encode(bytes))),
+        AttributeValue::Bool(value) => ("BOOL", Value::Bool(*value)),
+        AttributeValue::Null => ("NULL", Value::Bool(true)),
+        AttributeValue::L(values) => ("L", values.iter().map(to_json).collect()),
+        AttributeValue::M(members) => ("M", item_to_json(members)),
+        AttributeValue::Ss(texts) => ("SS", strings(texts.clone())),
+        AttributeValue::Ns(numbers) => ("NS", strings(numbers.iter().map(Number::to_string).collect())),
+        AttributeValue::Bs(blobs) => {
+            ("BS", strings(blobs.iter().map(|bytes| STANDARD.encode(bytes)).collect()))
+        }
+    };
+    Value::Object(Map::from_iter([(name.to_owned(), value)]))
+}
+
+/// The item as JSON.
+pub fn item_to_json(item: &Item) -> Value {
+    let members = item.iter();
+    Value::Object(members.map(|(name, value)| (name.clone(), to_json(value))).collect())
+}
+
+/// Appends the value as JSON.
+pub fn write_json(value: &AttributeValue, out: &mut Vec<u8>) {
+    match value {
+        AttributeValue::S(text) => {
+            out.extend_from_slice(b"{\"S\":");
+            write_string(text, out);
+        }
+        AttributeValue::N(number) => {
+            out.extend_from_slice(b"{\"N\":");
+            write_number(*number, out);
+        }
+        AttributeValue::B(bytes) => {
+            out.extend_from_slice(b"{\"B\":");
+            write_binary(bytes, out);
+        }
+        AttributeValue::Bool(true) => out.extend_from_slice(b"{\"BOOL\":true"),
+        AttributeValue::Bool(false) => out.extend_from_slice(b"{\"BOOL\":false"),
+        AttributeValue::Null => out.extend_from_slice(b"{\"NULL\":true"),
+        AttributeValue::L(values) => {
+            out.extend_from_slice(b"{\"L\":");
+            write_array(values, out, write_json);
+        }
+        AttributeValue::M(members) => {
+            out.extend_from_slice(b"{\"M\":");
+            write_item_json(members, out);
+        }
+        AttributeValue::Ss(texts) => {
+            out.extend_from_slice(b"{\"SS\":");
+            write_array(texts, out, |text, out| write_string(text, out));
+        }
+        AttributeValue::Ns(numbers) => {
+            out.extend_from_slice(b"{\"NS\":");
+            write_array(numbers, out, |number, out| write_number(*number, out));
+        }
+        AttributeValue::Bs(blobs) => {
+            out.extend_from_slice(b"{\"BS\":");
+            write_array(blobs, out, |bytes, out| write_binary(bytes, out));
+        }
+    }
+    out.push(b'}');
+}
+
+/// Appends the item as JSON.
+pub fn write_item_json(item: &Item, out: &mut Vec<u8>) {
+    out.push(b'{');
+    for (index, (name, value)) in item.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_string(name, out);
+        out.push(b':');
+        write_json(value, out);
+    }
+    out.push(b'}');
+}
+
+/// Appends a JSON string: quotes, backslashes and control characters escaped,
+/// everything else as it is.
+pub fn write_string(text: &str, out: &mut Vec<u8>) {
+    let mut rest = text.as_bytes();
+    out.reserve(rest.len() + 2);
+    out.push(b'"');
+    while let Some(place) = first_to_escape(rest) {
+        out.extend_from_slice(&rest[..place]);
+        match rest[place] {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            0x0c => out.extend_from_slice(b"\\f"),
+            control => {
+                out.extend_from_slice(b"\\u00");
+                out.push(HEX[usize::from(control >> 4)]);
+                out.push(HEX[usize::from(control & 0xf)]);
+            }
+        }
+        rest = &rest[place + 1..];
+    }
+    out.extend_from_slice(rest);
+    out.push(b'"');
+}
+
+/// Where the first byte stands that a JSON string cannot hold as it is.
+fn first_to_escape(bytes: &[u8]) -> Option<usize> {
+    // Eight bytes at a time: most text has nothing to escape.
+    let words = bytes.chunks_exact(8);
+    let mut clean = 0;
+    for word in words {
+        let word = u64::from_le_bytes(word.try_into().expect("a chunk of eight has eight bytes"));
+        if has_byte_below(word, 0x20)
+            || has_byte_below(word ^ (EACH_BYTE * u64::from(b'"')), 1)
+            || has_byte_below(word ^ (EACH_BYTE * u64::from(b'\\')), 1)
+        {
+            break;
+        }
+        clean += 8;
+    }
+    let rest = &bytes[clean..];
+    let needs_escape = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    rest.iter().position(needs_escape).map(|place| clean + place)
+}
+
+/// Whether one of the word's eight bytes is below `limit`, which is at most 128.
+fn has_byte_below(word: u64, limit: u64) -> bool {
+    word.wrapping_sub(EACH_BYTE * limit) & !word & (EACH_BYTE * 0x80) != 0
+}
+
+pub(crate) fn write_number(number: Number, out: &mut Vec<u8>) {
+    out.push(b'"');
+    number.write_text(out);
+    out.push(b'"');
+}
+
+pub(crate) fn write_binary(bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    let start = out.len();
+    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    STANDARD.encode_slice(bytes, &mut out[start..]).expect("base64 takes four bytes for every three begun");
+    out.push(b'"');
+}
+
+fn write_array<T>(values: &[T], out: &mut Vec<u8>, write: impl Fn(&T, &mut Vec<u8>)) {
+    out.push(b'[');
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write(value, out);
+    }
+    out.push(b']');
+}
+
+/// Checks that `value` has the types of an attribute value throughout, and
+/// answers with the deepest level it reaches, starting at `level`. Looks no
+/// further than one level below the deepest that is allowed.
+fn check_value(value: &Value, level: usize) -> Result<usize, ValueError> {
+    let members = match value {
+        Value::Object(members) => members,
+        Value::Null => return Ok(level),
+        Value::Array(_) => return Err(wrong_collection(&format!("class {ATTRIBUTE_VALUE}"))),
+        _ => return Err(serialization("Unexpected value type in payload")),
+    };
+    if level > NESTING_MAX {
+        return Ok(level);
+    }
+    let mut deepest = level;
+    for (name, member) in members {
+        if member.is_null() {
+            continue;
+        }
+        match name.as_str() {
+            "S" | "N" => check_string(member)?,
+            "B" => check_binary(member)?,
+            "BOOL" | "NULL" => {
+                boolean(member)?;
+            }
+            "SS" | "NS" => check_array(member)?.iter().try_for_each(check_string)?,
+            "BS" => check_array(member)?.iter().try_for_each(check_binary)?,
+            "L" => {
+                for element in check_array(member)? {
+                    deepest = deepest.max(check_value(element, level + 1)?);
+                }
+            }
+            "M" => deepest = deepest.max(check_members(member, level + 1)?),
+            _ => {}
+        }
+    }
+    Ok(deepest)
+}
+
+fn check_members(value: &Value, level: usize) -> Result<usize, ValueError> {
+    match value {
+        Value::Object(members) => {
+            let mut deepest = level - 1;
+            for member in members.values() {
+                deepest = deepest.max(check_value(member, level)?);
+            }
+            Ok(deepest)
+        }
+        Value::Array(_) => {
+            Err(wrong_collection(&format!("java.util.Map<java.lang.String, {ATTRIBUTE_VALUE}>")))
+        }
+        _ => Err(serialization("Unexpected field type")),
+    }
+}
+
+fn check_array(value: &Value) -> Result<&[Value], ValueError> {
+    match value {
+        Value::Array(elements) => Ok(elements),
+        Value::Object(_) => Err(serialization(UNEXPECTED_STRUCTURE)),
+        _ => Err(serialization("Unexpected field type")),
+    }
+}
+
+fn check_string(value: &Value) -> Result<(), ValueError> {
+    match value {
+        Value::String(_) | Value::Null => Ok(()),
+        Value::Bool(_) | Value::Number(_) => Err(not_convertible(value, "String")),
+        Value::Array(_) => Err(wrong_collection("class java.lang.String")),
+        Value::Object(_) => Err(serialization(UNEXPECTED_STRUCTURE)),
+    }
+}
+
+fn check_binary(value: &Value) -> Result<(), ValueError> {
+    match value {
+        Value::Null => Ok(()),
+        Value::String(text) => decode_binary(text).map(|_| ()),
+        Value::Bool(_) | Value::Number(_) => {
+            Err(serialization("only base-64-encoded strings are convertible to bytes"))
+        }
+        Value::Array(_) => Err(wrong_collection("class java.nio.ByteBuffer")),
+        Value::Object(_) => Err(serialization(UNEXPECTED_STRUCTURE)),
+    }
+}
+
+/// A boolean, or a string that the service takes for one.
+fn boolean(value: &Value) -> Result<bool, ValueError> {
+    match value {
+        Value::Bool(value) => Ok(*value),
+        Value::String(text) => match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" => Ok(true),
+            "false" | "0" | "no" => Ok(false),
+            _ => Err(serialization("Unexpected token received from parser")),
+        },
+        Value::Array(_) => Err(wrong_collection("class java.lang.Boolean")),
+        Value::Object(_) => Err(serialization(UNEXPECTED_STRUCTURE)),
+        Value::Null | Value::Number(_) => Err(not_convertible(value, "Boolean")),
+    }
+}
+
+fn decode_binary(text: &str) -> Result<Vec<u8>, ValueError> {
+    if !text.len().is_multiple_of(4) {
+        return Err(serialization(&format!(
+            "Base64 encoded length is expected a multiple of 4 bytes but found: {}",
+            text.len()
+        )));
+    }
+    STANDARD.decode(text).map_err(|error| match error {
+        base64::DecodeError::InvalidByte(_, byte) => {
+            serialization(&format!("Invalid base 64 character: '{}'", char::from(byte).escape_default()))
+        }
+        _ => serialization("Invalid last non-pad Base64 character dectected"),
+    })
+}
+
+fn check_nesting(deepest: usize) -> Result<(), ValueError> {
+    if deepest > NESTING_MAX {
+        return Err(nesting_exceeded());
+    }
+    Ok(())
+}
+
+/// The service's error for a value of more than [`NESTING_MAX`] levels.
+pub fn nesting_exceeded() -> ValueError {
+    validation(
+        "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels \
+         beyond supported limit",
+    )
+}
+
+/// Builds the value of JSON that passed [`check_value`].
+fn build_value(value: Value) -> Result<AttributeValue, ValueError> {
+    let Value::Object(members) = value else {
+        return Err(validation(EMPTY_VALUE));
+    };
+    let mut built = None;
+    let mut several = false;
+    let mut unknown = false;
+    for (name, member) in members {
+        if member.is_null() {
+            continue;
+        }
+        match build_member(&name, member)? {
+            Some(value) => several |= built.replace(value).is_some(),
+            None => unknown = true,
+        }
+    }
+    match built {
+        None => Err(validation(EMPTY_VALUE)),
+        // Nothing that was sent is ignored, an unknown type included.
+        Some(_) if several || unknown => Err(validation(
+            "Supplied AttributeValue has more than one datatypes set, must contain exactly one of \
+             the supported datatypes",
+        )),
+        Some(value) => Ok(value),
+    }
+}
+
+/// The value of one type, or none where the service knows no type of that name.
+fn build_member(name: &str, member: Value) -> Result<Option<AttributeValue>, ValueError> {
+    Ok(Some(match name {
+        "S" => AttributeValue::S(string(member)),
+        "N" => AttributeValue::N(number(&string(member))?),
+        "B" => AttributeValue::B(decode_binary(&string(member))?.into()),
+        "BOOL" => AttributeValue::Bool(boolean(&member)?),
+        "NULL" if boolean(&member)? => AttributeValue::Null,
+        "NULL" => {
+            return Err(invalid("Null attribute value types must have the value of true"));
+        }
+        "L" => AttributeValue::L(array(member).into_iter().map(build_value).collect::<Result<_, _>>()?),
+        "M" => AttributeValue::M(build_members(member)?),
+        "SS" => AttributeValue::Ss(string_set(array(member))?),
+        "NS" => AttributeValue::Ns(number_set(array(member))?),
+        "BS" => AttributeValue::Bs(binary_set(array(member))?),
+        _ => return Ok(None),
+    }))
+}
+
+fn build_item(value: Value) -> Result<Item, ValueError> {
+    let item = build_members(value)?;
+    // An empty name sorts before all others.
+    if item.keys().next().is_some_and(String::is_empty) {
+        return Err(invalid("Empty attribute name"));
+    }
+    Ok(item)
+}
+
+fn build_members(value: Value) -> Result<Item, ValueError> {
+    let Value::Object(members) = value else {
+        return Err(serialization("Unexpected field type"));
+    };
+    members.into_iter().map(|(name, member)| Ok((name, build_value(member)?))).collect()
+}
+
+fn string_set(elements: Vec<Value>) -> Result<Vec<String>, ValueError> {
+    if elements.is_empty() {
+        return Err(invalid("An string set  may not be empty"));
+    }
+    if elements.iter().any(Value::is_null) {
+        return Err(invalid("An string set may not have a null string as a member"));
+    }
+    let texts: Vec<String> = elements.into_iter().map(string).collect();
+    let mut sorted = texts.clone();
+    sorted.sort_unstable();
+    if has_neighbours_equal(&sorted) {
+        return Err(invalid(&format!("Input collection [{}] contains duplicates.", texts.join(", "))));
+    }
+    Ok(sorted)
+}
+
+fn number_set(elements: Vec<Value>) -> Result<Vec<Number>, ValueError> {
+    if elements.is_empty() {
+        return Err(invalid("An number set  may not be empty"));
+    }
+    if elements.iter().any(Value::is_null) {
+        return Err(invalid("An number set may not have a null string as a member"));
+    }
+    let mut numbers =
+        elements.into_iter().map(|element| number(&string(element))).collect::<Result<Vec<_>, _>>()?;
+    numbers.sort_unstable();
+    if has_neighbours_equal(&numbers) {
+        return Err(validation("Input collection contains duplicates"));
+    }
+    Ok(numbers)
+}
+
+fn binary_set(elements: Vec<Value>) -> Result<Vec<Bytes>, ValueError> {
+    if elements.is_empty() {
+        return Err(invalid("Binary sets should not be empty"));
+    }
+    if elements.iter().any(Value::is_null) {
+        return Err(invalid("Binary sets may not contain null or empty values"));
+    }
+    let texts: Vec<String> = elements.into_iter().map(string).collect();
+    let mut blobs = texts
+        .iter()
+        .map(|text| Ok(decode_binary(text)?.into()))
+        .collect::<Result<Vec<Bytes>, ValueError>>()?;
+    blobs.sort_unstable();
+    if has_neighbours_equal(&blobs) {
+        return Err(invalid(&format!(
+            "Input collection [{}]of type BS contains duplicates.",
+            texts.join(", ")
+        )));
+    }
+    Ok(blobs)
+}
+
+fn has_neighbours_equal<T: PartialEq>(sorted: &[T]) -> bool {
+    sorted.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+fn number(text: &str) -> Result<Number, ValueError> {
+    Number::parse(text).map_err(ValueError::from)
+}
+
+/// The string in JSON that was checked to hold one; a null counts as empty.
+fn string(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        _ => String::new(),
+    }
+}
+
+fn array(value: Value) -> Vec<Value> {
+    match value {
+        Value::Array(elements) => elements,
+        _ => Vec::new(),
+    }
+}
+
+impl From<NumberError> for ValueError {
+    fn from(error: NumberError) -> ValueError {
+        validation(&error.to_string())
+    }
+}
+
+fn validation(message: &str) -> ValueError {
+    ValueError { kind: ValueErrorKind::Validation, message: message.into() }
+}
+
+fn invalid(message: &str) -> ValueError {
+    validation(&format!("One or more parameter values were invalid: {message}"))
+}
+
+fn serialization(message: &str) -> ValueError {
+    ValueError { kind: ValueErrorKind::Serialization, message: message.into() }
+}
+
+fn wrong_collection(class: &str) -> ValueError {
+    serialization(&format!("Unrecognized collection type {class}"))
+}
+
+fn not_convertible(value: &Value, class: &str) -> ValueError {
+    let token = match value {
+        Value::Bool(true) => "TRUE_VALUE",
+        Value::Bool(false) => "FALSE_VALUE",
+        Value::Number(number) if number.is_f64() => "DECIMAL_VALUE",
+        _ => "NUMBER_VALUE",
+    };
+    serialization(&format!("{token} cannot be converted to {class}"))
+}
+
+const ATTRIBUTE_VALUE: &str = "com.amazonaws.dynamodb.v20120810.AttributeValue";
+const UNEXPECTED_STRUCTURE: &str = "Start of structure or map found where not expected";
+const EMPTY_VALUE: &str =
+    "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes";
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// Times a byte's value, a word of eight such bytes.
+const EACH_BYTE: u64 = 0x0101_0101_0101_0101;
+
+#[cfg(test)]
+mod tests;

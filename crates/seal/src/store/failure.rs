@@ -1,0 +1,92 @@
+//! Which failures of the store below no retry mends.
+
+use std::error::Error as StdError;
+use std::io::{self, ErrorKind};
+
+use object_store::Error;
+use slatedb_common::retry::NonRetryable;
+
+use crate::error::SealError;
+
+/// What the store below said of `object`, marked as final if waiting does not help.
+///
+/// A full, read-only, failing or vanished disk is for a person to mend: SlateDB
+/// would otherwise try the call again for ever, and its caller would hang.
+pub(super) fn storage_failure(object: &str, error: Error) -> Error {
+    if is_final(&error) && NonRetryable::find(&error).is_none() {
+        return SealError::Unavailable { object: object.to_owned(), source: error }.into();
+    }
+    error
+}
+
+/// A refusal of what a sealed store does not do.
+pub(super) fn not_supported(why: &'static str) -> Error {
+    Error::NotSupported { source: why.into() }
+}
+
+/// Something that may be different when it is tried again.
+pub(super) fn passing(object: &str, why: &str) -> Error {
+    Error::Generic { store: "SealedStore", source: format!("object `{object}` {why}").into() }
+}
+
+/// A mistake in the request, which is the same when it is tried again.
+pub(super) fn refused(source: impl StdError + Send + Sync + 'static) -> Error {
+    Error::Generic { store: "SealedStore", source: Box::new(NonRetryable(Box::new(source))) }
+}
+
+fn is_final(error: &Error) -> bool {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = next {
+        // `io::Error::source` skips the error it wraps.
+        next = match error.downcast_ref::<io::Error>() {
+            Some(io) if is_final_io(io) => return true,
+            Some(io) => io.get_ref().map(|inner| inner as &(dyn StdError + 'static)),
+            None => error.source(),
+        };
+    }
+    false
+}
+
+fn is_final_io(error: &io::Error) -> bool {
+    const EIO: i32 = 5;
+    const ENXIO: i32 = 6;
+    const ENODEV: i32 = 19;
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull
+            | ErrorKind::QuotaExceeded
+            | ErrorKind::FileTooLarge
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::PermissionDenied
+            | ErrorKind::NotADirectory
+            | ErrorKind::StaleNetworkFileHandle
+    ) || matches!(error.raw_os_error(), Some(EIO | ENXIO | ENODEV))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from_disk(error: io::Error) -> Error {
+        Error::Generic { store: "LocalFileSystem", source: Box::new(error) }
+    }
+
+    #[test]
+    fn a_disk_that_is_full_or_broken_is_not_tried_again() {
+        for number in [5, 13, 28, 30, 122] {
+            let failure = storage_failure("db/wal/1", from_disk(io::Error::from_raw_os_error(number)));
+            assert!(!slatedb_common::retry::should_retry(&failure), "errno {number}");
+            let found = SealError::find(&failure).map(ToString::to_string).unwrap_or_default();
+            assert!(found.contains("`db/wal/1`"), "errno {number}: {found}");
+        }
+        let wrapped = from_disk(io::Error::other(io::Error::from_raw_os_error(28)));
+        assert!(!slatedb_common::retry::should_retry(&storage_failure("x", wrapped)));
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_again() {
+        for error in [io::Error::from(ErrorKind::TimedOut), io::Error::from_raw_os_error(24)] {
+            assert!(slatedb_common::retry::should_retry(&storage_failure("x", from_disk(error))));
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! The way to a table's rows: is its key usable, may this caller use it, is the table open?
+//!
+//! A refusal by the key service takes effect at once and for everybody where it
+//! is about the key, for one caller where it is about the caller. Silence of
+//! the key service is not a refusal: who was let in before is served on.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use object_store::path::Path;
+use strongroom_seal::data_keys::DataKeys;
+use strongroom_seal::keyring::{Keyring, KeyringError, KeyringStore};
+use strongroom_seal::object::StoreId;
+use strongroom_seal::secret::SecretKey;
+use strongroom_seal::store::SealedStore;
+
+use super::callers::{Callers, Standing};
+use super::catalogue::Engine;
+use super::open_table::OpenTable;
+use super::record::TableRecord;
+use super::table::{Opening, Refusal, Table};
+use crate::auth::Caller;
+use crate::kms::key::KeyStatus;
+use crate::kms::table_kms::{KeyManager, TableKmsError};
+use crate::storage::{Database, StorageError};
+
+/// Why a table's rows cannot be reached.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AccessError {
+    /// There is no such table, or it is being deleted.
+    #[error("the table is not there")]
+    NotFound,
+    /// The key service refused, or did not answer and nothing was cached.
+    #[error(transparent)]
+    Key(#[from] TableKmsError),
+    /// Storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl Engine {
+    /// Lets `caller` to the rows of `table`, opening it if need be.
+    pub async fn access(&self, table: &Arc<Table>, caller: &Caller) -> Result<Arc<Opening>, AccessError> {
+        let now_millis = self.clock().now_millis();
+        table.mark_used(now_millis);
+        if let Some(opening) = table.opening() {
+            if !opening.is_guarded() {
+                return Ok(opening);
+            }
+            if opening.key_is_usable() {
+                if opening.callers.standing(caller, now_millis) == Standing::Good {
+                    return Ok(opening);
+                }
+                return self.renew(table, opening, caller).await;
+            }
+            self.lose(table).await?;
+        }
+        self.open(table, Some(caller)).await
+    }
+
+    /// Opens a table on behalf of `caller`, or of the service itself.
+    pub(super) async fn open(
+        &self,
+        table: &Arc<Table>,
+        caller: Option<&Caller>,
+    ) -> Result<Arc<Opening>, AccessError> {
+        let turn = table.turn.lock().await;
+        if let Some(opening) = table.opening() {
+            drop(turn);
+            // Whoever opened it did so for another caller perhaps.
+            return match caller {
+                Some(caller) if opening.is_guarded() => {
+                    match opening.callers.standing(caller, self.clock().now_millis()) {
+                        Standing::Good => Ok(opening),
+                        Standing::Renew | Standing::RenewOrServe => self.renew(table, opening, caller).await,
+                    }
+                }
+                _ => Ok(opening),
+            };
+        }
+        self.open_in_turn(table, caller).await
+    }
+
+    // The caller of this holds the table's turn.
+    pub(super) async fn open_in_turn(
+        &self,
+        table: &Arc<Table>,
+        caller: Option<&Caller>,
+    ) -> Result<Arc<Opening>, AccessError> {
+        if let Some(failed) = table.set_opening(None) {
+            failed.table.abandon().await;
+        }
+        let record = table.record();
+        if record.deleting {
+            return Err(AccessError::NotFound);
+        }
+        let key_status = self.parts.kms.status(&record.protection.key_arn);
+        if let Some(refusal) = table.refusal() {
+            // Nothing can have changed: say the same again, without another line in the trail.
+            let unchanged = match &key_status {
+                Some(status) => !status.is_enabled(),
+                None => self.clock().now_millis() - refusal.since_millis < REFUSAL_MILLIS,
+            };
+            if unchanged {
+                return Err(refusal.error.into());
+            }
+        }
+        if !self.has_grants(&record).await {
+            let error = grant_missing(&record);
+            self.mark_inaccessible(table, Some(error.clone())).await?;
+            return Err(error.into());
+        }
+        let keyring = self.newest_keyring(&record).await?;
+        let guarded = record.protection.manager != KeyManager::Service;
+        let asker = if guarded { caller } else { None };
+        let table_key = match self.table_key(&record, &keyring, asker).await {
+            Ok(table_key) => table_key,
+            Err(error) => {
+                if concerns_the_key(&error) {
+                    self.mark_inaccessible(table, Some(error.clone())).await?;
+                }
+                return Err(error.into());
+            }
+        };
+        let data_keys = keyring.open(&table_key).map_err(keyring_error)?;
+        drop(table_key);
+        let opening = self.opening(&record, keyring, data_keys, key_status).await?;
+        if let Some(caller) = asker {
+            opening.callers.renewed(caller, self.clock().now_millis());
+        }
+        self.mark_accessible(table).await?;
+        let opening = Arc::new(opening);
+        table.set_opening(Some(Arc::clone(&opening)));
+        Ok(opening)
+    }
+
+    async fn opening(
+        &self,
+        record: &TableRecord,
+        keyring: Keyring,
+        data_keys: DataKeys,
+        key_status: Option<Arc<KeyStatus>>,
+    ) -> Result<Opening, StorageError> {
+        let data_keys = Arc::new(data_keys);
+        let store = SealedStore::new(self.store(), Arc::clone(&data_keys), Arc::clone(&self.parts.random));
+        let database =
+            Database::open(&record.folder(), Arc::new(store), Arc::clone(&self.parts.block_cache)).await?;
+        Ok(Opening::new(
+            OpenTable::new(database, data_keys, Arc::clone(&self.item_cache), record.counted),
+            Callers::new(self.parts.callers),
+            keyring,
+            key_status,
+            record.protection.manager != KeyManager::Service,
+        ))
+    }
+
+    /// The newest keyring of a table; an older one than the catalogue has seen is refused.
+    pub(super) async fn newest_keyring(&self, record: &TableRecord) -> Result<Keyring, StorageError> {
+        let keyring = self
+            .keyrings(record)
+            .latest()
+            .await
+            .map_err(keyring_error)?
+            .ok_or_else(|| StorageError::Damaged(format!("`{}` has no keyring", record.folder())))?;
+        if keyring.version() < record.keyring_version {
+            return Err(StorageError::Damaged(format!(
+                "`{}` was rolled back: its keyring is version {}, the catalogue has seen version {}",
+                record.folder(),
+                keyring.version(),
+                record.keyring_version
+            )));
+        }
+        Ok(keyring)
+    }
+
+    pub(super) fn keyrings(&self, record: &TableRecord) -> KeyringStore {
+        KeyringStore::new(self.store(), &Path::from(record.folder()), store_id(record))
+    }
+
+    /// Whether the key of a table is another key service's than this process's own.
+    pub(super) fn is_remote(&self, record: &TableRecord) -> bool {
+        record.protection.manager == KeyManager::Customer && self.parts.kms_is_remote
+    }
+
+    /// Whether the table still holds its grants: without them it cannot be protected (R42).
+    /// A key service that does not answer, or a key that cannot be used, is not the grants' matter.
+    pub(super) async fn has_grants(&self, record: &TableRecord) -> bool {
+        for grant in &record.protection.grants {
+            let key_arn = &record.protection.key_arn;
+            if let Ok(false) = self.parts.table_kms.has_grant(key_arn, grant, &record.context()).await
+                && self.is_remote(record) | self.parts.kms.status(key_arn).is_some_and(|key| key.is_enabled())
+            {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Asks the key service for a table key, unless it was silent a moment ago.
+    pub(super) async fn table_key(
+        &self,
+        record: &TableRecord,
+        keyring: &Keyring,
+        caller: Option<&Caller>,
+    ) -> Result<SecretKey, TableKmsError> {
+        let now_millis = self.clock().now_millis();
+        let remote = self.is_remote(record);
+        if remote && now_millis < self.kms_silent_until_millis.load(Ordering::Relaxed) {
+            return Err(TableKmsError::Unreachable("it did not answer a moment ago".to_owned()));
+        }
+        let wrapped = keyring.table_key();
+        let answer = self
+            .parts
+            .table_kms
+            .decrypt_table_key(caller, &wrapped.key_arn, &wrapped.wrapped, &record.context())
+            .await;
+        if remote && let Err(TableKmsError::Unreachable(_)) = &answer {
+            self.kms_silent_until_millis.store(now_millis + SILENCE_MILLIS, Ordering::Relaxed);
+        }
+        answer
+    }
+
+    // A caller's entry is missing or due: Decrypt on the caller's behalf, which picks up every
+    // change of key, policy and grants since the last time (R24).
+    async fn renew(
+        &self,
+        table: &Arc<Table>,
+        opening: Arc<Opening>,
+        caller: &Caller,
+    ) -> Result<Arc<Opening>, AccessError> {
+        // One renewal at a time: whoever waited finds its entry renewed.
+        let turn = opening.renewing.lock().await;
+        let now_millis = self.clock().now_millis();
+        let standing = opening.callers.standing(caller, now_millis);
+        if standing == Standing::Good {
+            drop(turn);
+            return Ok(opening);
+        }
+        let record = table.record();
+        let keyring = opening.keyring();
+        match self.table_key(&record, &keyring, Some(caller)).await {
+            Ok(_) => {
+                opening.callers.renewed(caller, now_millis);
+                drop(turn);
+                Ok(opening)
+            }
+            Err(TableKmsError::Unreachable(_)) if standing == Standing::RenewOrServe => {
+                opening.callers.unanswered(caller, now_millis);
+                drop(turn);
+                Ok(opening)
+            }
+            Err(error) => {
+                opening.callers.refused(caller);
+                if concerns_the_key(&error) {
+                    self.lose(table).await?;
+                    let _turn = table.turn.lock().await;
+                    self.mark_inaccessible(table, Some(error.clone())).await?;
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The table's key cannot be used: wipes it and everything decrypted with it, at once.
+    pub(super) async fn lose(&self, table: &Arc<Table>) -> Result<(), StorageError> {
+        if let Some(opening) = table.set_opening(None) {
+            opening.table.forget();
+            tokio::spawn(async move { opening.table.abandon().await });
+        }
+        let _turn = table.turn.lock().await;
+        self.mark_inaccessible(table, None).await
+    }
+
+    /// Records since when the key cannot be used, and what the key service said.
+    pub(super) async fn mark_inaccessible(
+        &self,
+        table: &Table,
+        error: Option<TableKmsError>,
+    ) -> Result<(), StorageError> {
+        let now_millis = self.clock().now_millis();
+        if let Some(error) = error {
+            table.set_refusal(Some(Refusal { error, since_millis: now_millis }));
+        }
+        let record = table.record();
+        if record.inaccessible_millis.is_none() {
+            tracing::warn!(table = %record.arn(), key = %record.protection.key_arn,
+                "the table is inaccessible: its key cannot be used; enable the key to have it back");
+            self.save(table, TableRecord { inaccessible_millis: Some(now_millis), ..(*record).clone() })
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The key can be used again.
+    pub(super) async fn mark_accessible(&self, table: &Table) -> Result<(), StorageError> {
+        table.set_refusal(None);
+        let record = table.record();
+        if record.inaccessible_millis.is_some() {
+            tracing::info!(table = %record.arn(), "the table is accessible again");
+            self.save(table, TableRecord { inaccessible_millis: None, ..(*record).clone() }).await?;
+        }
+        Ok(())
+    }
+}
+
+/// How long a refusal of a remote key service stands before it is asked again.
+const REFUSAL_MILLIS: i64 = 1_000;
+/// How long a silent key service is not asked again.
+const SILENCE_MILLIS: i64 = 1_000;
+
+/// The name of a table's store, bound into each of its objects.
+pub(super) fn store_id(record: &TableRecord) -> StoreId {
+    StoreId::new(&record.id).expect("a table id is a UUID")
+}
+
+/// What a table answers whose grant was revoked.
+fn grant_missing(record: &TableRecord) -> TableKmsError {
+    let service = format!("dynamodb.{}.amazonaws.com", record.region);
+    TableKmsError::Refused {
+        code: "AccessDeniedException".to_owned(),
+        message: format!(
+            "User: {service} is not authorized to perform: kms:Decrypt on resource: {} because the grant of the \
+             table was revoked",
+            record.protection.key_arn
+        ),
+        request_id: record.id.clone(),
+    }
+}
+
+/// Whether a refusal is about the key, so that it holds for everybody.
+fn concerns_the_key(error: &TableKmsError) -> bool {
+    match error {
+        TableKmsError::Refused { code, .. } => code != "AccessDeniedException",
+        TableKmsError::Unreachable(_) => false,
+    }
+}
+
+pub(super) fn keyring_error(error: KeyringError) -> StorageError {
+    match error {
+        KeyringError::Store { .. } => StorageError::Unavailable(error.to_string()),
+        _ => StorageError::Damaged(error.to_string()),
+    }
+}

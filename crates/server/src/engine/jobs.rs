@@ -1,0 +1,169 @@
+//! What the engine does by itself: follow the keys, close idle tables, finish what was interrupted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast::error::RecvError;
+
+use super::catalogue::Engine;
+use super::record::TableRecord;
+use super::table::Table;
+use crate::kms::KeyChange;
+use crate::kms::table_kms::KeyManager;
+use crate::storage::StorageError;
+
+impl Engine {
+    /// Finishes what an earlier process left, looks at every table's key, and starts the engine's work.
+    pub fn start(self: &Arc<Self>) {
+        let engine = Arc::clone(self);
+        let news = engine.parts.kms.subscribe();
+        tokio::spawn(async move {
+            engine.look_at_all_keys().await;
+            engine.follow_keys(news).await;
+        });
+        let engine = Arc::clone(self);
+        tokio::spawn(async move {
+            loop {
+                engine.step().await;
+                tokio::time::sleep(STEP).await;
+            }
+        });
+    }
+
+    /// Closes every table, so that the next start has nothing to replay.
+    pub async fn close(&self) {
+        for table in self.all_tables() {
+            let _turn = table.turn.lock().await;
+            if let Err(error) = self.close_table(&table).await {
+                tracing::warn!(table = %table.record().arn(), %error,
+                    "a table did not close cleanly; what was acknowledged is in its log");
+            }
+        }
+    }
+
+    /// One round of the work that goes by the clock.
+    pub async fn step(self: &Arc<Self>) {
+        let now_millis = self.clock().now_millis();
+        for table in self.all_tables() {
+            let record = table.record();
+            if record.deleting {
+                let _turn = table.turn.lock().await;
+                if let Err(error) = self.clear_away(&table).await {
+                    tracing::warn!(table = %record.arn(), %error, "a deleted table is not cleared away yet");
+                }
+                continue;
+            }
+            if record.switch.is_some() {
+                self.finish_switch(&table, None).await;
+            }
+            if record.inaccessible_millis.is_some() && self.is_remote(&record) {
+                // Nobody tells us when a key elsewhere comes back. On success the table is open again.
+                let _ = self.open(&table, None).await;
+            }
+            if now_millis - table.counted_millis() >= COUNT_MILLIS {
+                self.save_count(&table, now_millis).await;
+            }
+            let idle = now_millis - table.used_millis() >= self.parts.idle_millis;
+            if idle && table.opening().is_some() {
+                let _turn = table.turn.lock().await;
+                if now_millis - table.used_millis() >= self.parts.idle_millis
+                    && let Err(error) = self.close_table(&table).await
+                {
+                    tracing::warn!(table = %record.arn(), %error, "an idle table did not close cleanly");
+                }
+            }
+        }
+    }
+
+    // The caller holds the table's turn.
+    async fn close_table(&self, table: &Table) -> Result<(), StorageError> {
+        let Some(opening) = table.set_opening(None) else { return Ok(()) };
+        // Requests that hold the opening finish first.
+        while Arc::strong_count(&opening) > 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let counted = opening.table.counted();
+        opening.table.close().await?;
+        let record = table.record();
+        if record.counted != counted {
+            self.save(table, TableRecord { counted, ..(*record).clone() }).await?;
+        }
+        Ok(())
+    }
+
+    async fn save_count(&self, table: &Table, now_millis: i64) {
+        let Some(opening) = table.opening() else { return };
+        let Ok(_turn) = table.turn.try_lock() else { return };
+        table.mark_counted(now_millis);
+        let record = table.record();
+        let counted = opening.table.counted();
+        if record.counted != counted && !record.deleting {
+            // A lost count is caught up by the next round.
+            let _ = self.save(table, TableRecord { counted, ..(*record).clone() }).await;
+        }
+    }
+
+    async fn follow_keys(&self, mut news: tokio::sync::broadcast::Receiver<KeyChange>) {
+        loop {
+            match news.recv().await {
+                Ok(KeyChange::Grant { key_arn, grant_id }) => self.grant_gone(&key_arn, &grant_id).await,
+                Ok(KeyChange::State { key_arn }) => self.look_at_key(&key_arn).await,
+                Err(RecvError::Lagged(_)) => self.look_at_all_keys().await,
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    async fn look_at_all_keys(&self) {
+        for table in self.all_tables() {
+            self.look_at_table(&table).await;
+        }
+    }
+
+    async fn look_at_key(&self, key_arn: &str) {
+        for table in self.all_tables() {
+            if *table.record().protection.key_arn == *key_arn {
+                self.look_at_table(&table).await;
+            }
+        }
+    }
+
+    async fn look_at_table(&self, table: &Arc<Table>) {
+        let record = table.record();
+        if record.protection.manager == KeyManager::Service || record.deleting {
+            return;
+        }
+        if self.is_remote(&record) {
+            return;
+        }
+        let usable = self.parts.kms.status(&record.protection.key_arn).is_some_and(|key| key.is_enabled())
+            && self.has_grants(&record).await;
+        let done = if usable {
+            let _turn = table.turn.lock().await;
+            self.mark_accessible(table).await
+        } else {
+            self.lose(table).await
+        };
+        if let Err(error) = done {
+            tracing::warn!(table = %record.arn(), %error, "the state of the table's key could not be recorded");
+        }
+    }
+
+    // Without its grant the service cannot protect the table (R42).
+    async fn grant_gone(&self, key_arn: &str, grant_id: &str) {
+        for table in self.all_tables() {
+            let record = table.record();
+            let held = record.protection.key_arn == key_arn
+                && record.protection.grants.iter().any(|grant| grant == grant_id);
+            if held && !record.deleting {
+                if let Err(error) = self.lose(&table).await {
+                    tracing::warn!(table = %record.arn(), %error, "the loss of the table's grant could not be recorded");
+                }
+            }
+        }
+    }
+}
+
+const STEP: Duration = Duration::from_secs(1);
+/// How often a table's size is recorded while it is open.
+const COUNT_MILLIS: i64 = 60_000;

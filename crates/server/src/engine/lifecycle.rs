@@ -1,0 +1,215 @@
+//! Creating and deleting tables.
+//!
+//! A table exists once its row is in the catalogue, and is gone once its row
+//! is; what an interrupted step leaves behind holds nothing readable, and the
+//! next start clears it away.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use object_store::{ObjectStore, ObjectStoreExt};
+use strongroom_seal::keyring::{Keyring, WrappedTableKey};
+
+use super::access::{keyring_error, store_id};
+use super::catalogue::Engine;
+use super::record::{Counted, Protection, TableRecord};
+use super::table::Table;
+use crate::auth::Caller;
+use crate::kms::table_kms::{KeyDescription, KeyManager, TableContext, TableKmsError};
+use crate::storage::StorageError;
+
+/// What CreateTable asks for, checked.
+pub struct NewTable {
+    /// The table's name.
+    pub name: String,
+    /// Partition key: attribute name and type.
+    pub hash: (String, String),
+    /// Sort key, likewise.
+    pub range: Option<(String, String)>,
+    /// Provisioned read and write units, or none for on-demand.
+    pub provisioned: Option<(i64, i64)>,
+    /// The table class, if named.
+    pub table_class: Option<String>,
+    /// Whether DeleteTable is refused.
+    pub deletion_protection: bool,
+    /// The tags.
+    pub tags: BTreeMap<String, String>,
+    /// The KMS key (id, ARN, alias), or none for the service-owned key.
+    pub key: Option<String>,
+}
+
+/// Why a table was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// There is one of that name.
+    #[error("the table exists")]
+    Exists,
+    /// The key cannot protect it.
+    #[error(transparent)]
+    Key(#[from] TableKmsError),
+    /// Storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl Engine {
+    /// Creates a table under the key that it asks for, on behalf of `caller`.
+    pub async fn create(&self, caller: &Caller, new: NewTable) -> Result<Arc<Table>, CreateError> {
+        let _creating = self.creating.lock().await;
+        let account = &caller.principal.account;
+        if self.table(account, &caller.region, &new.name).is_some() {
+            return Err(CreateError::Exists);
+        }
+        let context = TableContext {
+            table_name: new.name.clone(),
+            account: account.to_string(),
+            region: caller.region.to_string(),
+        };
+        let key = self.describe(caller, new.key.as_deref()).await?;
+        let protection = self.protect(caller, key, &context).await?;
+        let record = TableRecord {
+            id: self.new_id(),
+            name: new.name,
+            account: context.account.clone(),
+            region: context.region.clone(),
+            created_millis: self.clock().now_millis(),
+            hash: new.hash,
+            range: new.range,
+            provisioned: new.provisioned,
+            table_class: new.table_class,
+            deletion_protection: new.deletion_protection,
+            tags: new.tags,
+            deleting: false,
+            protection,
+            switch: None,
+            inaccessible_millis: None,
+            keyring_version: 1,
+            switches_millis: Vec::new(),
+            counted: Counted::default(),
+        };
+        match self.first_keyring(&record).await {
+            Ok(()) => Ok(self.insert(record).await?),
+            Err(error) => {
+                // No table is left behind, nor a grant for it.
+                self.retire_grants(&record.protection, &context).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Deletes a table: from the moment this returns nobody reaches it, and its keys are gone.
+    pub async fn delete(&self, table: &Arc<Table>) -> Result<(), StorageError> {
+        let _turn = table.turn.lock().await;
+        if let Some(opening) = table.set_opening(None) {
+            opening.table.abandon().await;
+        }
+        let record = TableRecord { deleting: true, ..(*table.record()).clone() };
+        self.save(table, record).await?;
+        self.clear_away(table).await
+    }
+
+    /// Removes what is left of a table that is being deleted.
+    pub(super) async fn clear_away(&self, table: &Table) -> Result<(), StorageError> {
+        let record = table.record();
+        let store = self.store();
+        // The keyrings first: without them the rest is noise.
+        let keyrings = format!("{}/keyring", record.folder());
+        for folder in [keyrings, record.folder()] {
+            let prefix = object_store::path::Path::from(folder);
+            let objects: Vec<_> = store.list(Some(&prefix)).try_collect().await.map_err(unavailable)?;
+            for object in objects {
+                match store.delete(&object.location).await {
+                    Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                    Err(error) => return Err(unavailable(error)),
+                }
+            }
+        }
+        self.parts
+            .place
+            .remove_folder(&record.folder())
+            .map_err(|error| StorageError::Unavailable(error.to_string()))?;
+        self.retire_grants(&record.protection, &record.context()).await;
+        if let Some(switch) = &record.switch {
+            self.retire_grants(&switch.to, &record.context()).await;
+        }
+        self.remove(&record).await
+    }
+
+    /// The key that a request names, or the service-owned key.
+    pub(super) async fn describe(
+        &self,
+        caller: &Caller,
+        key: Option<&str>,
+    ) -> Result<KeyDescription, TableKmsError> {
+        match key {
+            Some(key) => self.parts.table_kms.describe_key(caller, key).await,
+            None => self.parts.table_kms.service_key(&caller.region).await,
+        }
+    }
+
+    /// Takes the grant that a table needs on a key.
+    pub(super) async fn protect(
+        &self,
+        caller: &Caller,
+        key: KeyDescription,
+        context: &TableContext,
+    ) -> Result<Protection, TableKmsError> {
+        let grants = match key.manager {
+            KeyManager::Service => Vec::new(),
+            KeyManager::Aws | KeyManager::Customer => {
+                vec![self.parts.table_kms.create_grant(caller, &key.arn, context).await?]
+            }
+        };
+        Ok(Protection { manager: key.manager, key_arn: key.arn, grants })
+    }
+
+    /// Gives back a table's grants. A key that is gone has none any more; a key service that does
+    /// not answer keeps one that names a table and a key which no longer go together.
+    pub(super) async fn retire_grants(&self, protection: &Protection, context: &TableContext) {
+        for grant in &protection.grants {
+            if let Err(error) = self.parts.table_kms.retire_grant(&protection.key_arn, grant, context).await {
+                tracing::warn!(key = %protection.key_arn, grant, %error, "a grant could not be retired");
+            }
+        }
+    }
+
+    async fn first_keyring(&self, record: &TableRecord) -> Result<(), CreateError> {
+        let key_arn = &record.protection.key_arn;
+        let new_key = self.parts.table_kms.generate_table_key(key_arn, &record.context()).await?;
+        let wrapped = wrapped(key_arn, new_key.wrapped);
+        let keyring = Keyring::create(
+            &store_id(record),
+            &new_key.plaintext,
+            wrapped,
+            self.clock().now_millis(),
+            &*self.parts.random,
+        )
+        .map_err(keyring_error)?;
+        self.parts
+            .place
+            .create_folders(&record.folder(), FOLDERS)
+            .map_err(|error| StorageError::Unavailable(error.to_string()))?;
+        self.keyrings(record).publish(&keyring).await.map_err(keyring_error)?;
+        Ok(())
+    }
+
+    // A random UUID, version 4.
+    fn new_id(&self) -> String {
+        let mut bytes = [0; 16];
+        self.parts.random.fill(&mut bytes);
+        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+    }
+}
+
+/// A table key as KMS wrapped it. The ciphertext itself says under which material.
+pub(super) fn wrapped(key_arn: &str, ciphertext: Vec<u8>) -> WrappedTableKey {
+    WrappedTableKey { key_arn: key_arn.to_owned(), key_material_id: String::new(), wrapped: ciphertext }
+}
+
+/// The folders below a table's own, made and synced before anything is written into them.
+const FOLDERS: &[&str] = &["keyring", "wal", "manifest", "compacted", "compactions"];
+
+pub(super) fn unavailable(error: object_store::Error) -> StorageError {
+    StorageError::Unavailable(error.to_string())
+}

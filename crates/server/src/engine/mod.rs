@@ -1,0 +1,26 @@
+//! The tables: which there are, under which key each lies, and the rows in them.
+//!
+//! The engine knows nothing of HTTP or JSON. It asks a key service for table
+//! keys (`kms::table_kms`), and storage for sealed databases.
+
+mod access;
+mod callers;
+mod catalogue;
+mod item_cache;
+mod jobs;
+mod lifecycle;
+mod open_table;
+pub mod record;
+mod switch;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use access::AccessError;
+pub use callers::{CallerRules, CallerScope, Renewal};
+pub use catalogue::{Engine, EngineParts};
+pub use lifecycle::{CreateError, NewTable};
+pub use open_table::{Change, OpenTable, Range};
+pub use record::{Counted, Protection, TableRecord};
+pub use switch::SwitchError;
+pub use table::{Opening, Table};

@@ -1,0 +1,132 @@
+//! What the catalogue keeps about a table.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use strongroom_model::key::{KeyAttribute, KeySchema, KeyType};
+
+use crate::kms::table_kms::{KeyManager, TableContext};
+use crate::storage::StorageError;
+
+/// One table, as its row in the system store holds it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableRecord {
+    /// The table's id (a UUID): names its folder in the store and binds its objects.
+    pub id: String,
+    /// The table's name.
+    pub name: String,
+    /// The account it belongs to.
+    pub account: String,
+    /// The region it belongs to.
+    pub region: String,
+    /// When it was created, milliseconds since the Unix epoch.
+    pub created_millis: i64,
+    /// Partition key: attribute name and type (`S`, `N`, `B`).
+    pub hash: (String, String),
+    /// Sort key, likewise.
+    pub range: Option<(String, String)>,
+    /// `PROVISIONED` throughput as read and write units, or none for `PAY_PER_REQUEST`.
+    pub provisioned: Option<(i64, i64)>,
+    /// `STANDARD` or `STANDARD_INFREQUENT_ACCESS`, if it was ever named.
+    pub table_class: Option<String>,
+    /// Whether DeleteTable is refused.
+    pub deletion_protection: bool,
+    /// The table's tags.
+    pub tags: BTreeMap<String, String>,
+    /// Whether DeleteTable was called; what is left is cleared away.
+    pub deleting: bool,
+    /// The key that protects it.
+    pub protection: Protection,
+    /// A change of key that is under way.
+    pub switch: Option<Switch>,
+    /// Since when its key cannot be used, milliseconds since the Unix epoch.
+    pub inaccessible_millis: Option<i64>,
+    /// The newest keyring's version: an older one in the store is a rollback.
+    pub keyring_version: u64,
+    /// When its key was changed in the last 24 hours, milliseconds since the Unix epoch.
+    pub switches_millis: Vec<i64>,
+    /// Items and bytes when they were last counted; they may lag behind by seconds.
+    pub counted: Counted,
+}
+
+/// How large a table is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// Number of items.
+    pub items: i64,
+    /// Their size as the service counts it.
+    pub bytes: i64,
+}
+
+/// The key that protects a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Protection {
+    /// Whose key it is.
+    pub manager: KeyManager,
+    /// The key's ARN.
+    pub key_arn: String,
+    /// The grants that the table holds on it.
+    pub grants: Vec<String>,
+}
+
+/// A change of key that is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Switch {
+    /// The key it goes to.
+    pub to: Protection,
+}
+
+impl TableRecord {
+    /// The table's ARN.
+    pub fn arn(&self) -> String {
+        format!("arn:aws:dynamodb:{}:{}:table/{}", self.region, self.account, self.name)
+    }
+
+    /// The table's key schema.
+    pub fn schema(&self) -> KeySchema {
+        let attribute = |(name, key_type): &(String, String)| KeyAttribute {
+            name: name.clone(),
+            key_type: KeyType::from_name(key_type).unwrap_or(KeyType::S),
+        };
+        KeySchema { hash: attribute(&self.hash), range: self.range.as_ref().map(attribute) }
+    }
+
+    /// The encryption context of the table's key calls.
+    pub fn context(&self) -> TableContext {
+        TableContext {
+            table_name: self.name.clone(),
+            account: self.account.clone(),
+            region: self.region.clone(),
+        }
+    }
+
+    /// The folder of the table's objects in the store.
+    pub fn folder(&self) -> String {
+        format!("tables/{}", self.id)
+    }
+
+    /// The row's key in the system store.
+    pub fn row_key(&self) -> Vec<u8> {
+        let mut key = vec![ROWS];
+        for part in [&self.account, &self.region, &self.name] {
+            key.extend_from_slice(part.as_bytes());
+            key.push(0);
+        }
+        key
+    }
+
+    /// The row's value.
+    pub fn row_value(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a record has only string keys")
+    }
+
+    /// Reads a row's value.
+    pub fn parse(value: &[u8]) -> Result<Self, StorageError> {
+        serde_json::from_slice(value)
+            .map_err(|error| StorageError::Damaged(format!("a catalogue row does not parse: {error}")))
+    }
+}
+
+/// The first byte of the catalogue's rows in the system store.
+pub const ROWS: u8 = b't';

@@ -1,0 +1,169 @@
+//! Changing the key of a table while it is in use (R13, R14, R16).
+//!
+//! A switch makes a new table key under the new KMS key and re-wraps the data
+//! keys: one small object is written, however large the table is. What was
+//! sealed stays as it is; new objects take fresh data keys.
+
+use std::sync::Arc;
+
+use strongroom_seal::keyring::Keyring;
+use strongroom_seal::secret::SecretKey;
+
+use super::access::{AccessError, keyring_error};
+use super::catalogue::Engine;
+use super::lifecycle::wrapped;
+use super::record::{Switch, TableRecord};
+use super::table::Table;
+use crate::auth::Caller;
+use crate::kms::table_kms::{KeyManager, TableKmsError};
+use crate::storage::StorageError;
+
+/// Why a switch did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SwitchError {
+    /// One is under way.
+    #[error("a switch is under way")]
+    UnderWay,
+    /// The table is under that key already.
+    #[error("the table is under that key")]
+    Same(KeyManager),
+    /// Too many in a day.
+    #[error("too many switches")]
+    TooMany,
+    /// The table cannot be reached under its present key, or the new key cannot be used.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+}
+
+impl From<TableKmsError> for SwitchError {
+    fn from(error: TableKmsError) -> Self {
+        Self::Access(error.into())
+    }
+}
+
+impl From<StorageError> for SwitchError {
+    fn from(error: StorageError) -> Self {
+        Self::Access(error.into())
+    }
+}
+
+impl Engine {
+    /// Starts to bring `table` under another key, on behalf of `caller`; `None` is the service-owned key.
+    /// Returns the record that says so; the switch goes on by itself.
+    pub async fn switch_key(
+        self: &Arc<Self>,
+        table: &Arc<Table>,
+        caller: &Caller,
+        key: Option<&str>,
+    ) -> Result<Arc<TableRecord>, SwitchError> {
+        // The old key must be usable by the caller: the data keys are wrapped under it. The
+        // table's grant on it is not needed, so that a switch heals a table that lost it.
+        let old_key = self.present_table_key(&table.record(), caller).await?;
+        let key = self.describe(caller, key).await?;
+        let _turn = table.turn.lock().await;
+        let record = table.record();
+        if record.deleting {
+            return Err(AccessError::NotFound.into());
+        }
+        if record.switch.is_some() {
+            return Err(SwitchError::UnderWay);
+        }
+        if record.protection.key_arn == key.arn {
+            return Err(SwitchError::Same(key.manager));
+        }
+        let now_millis = self.clock().now_millis();
+        let mut switches_millis = record.switches_millis.clone();
+        switches_millis.retain(|at| now_millis - at < DAY_MILLIS);
+        let latest = switches_millis.last().copied();
+        if switches_millis.len() >= self.parts.switches_per_day_max
+            && latest.is_some_and(|latest| now_millis - latest < SIX_HOURS_MILLIS)
+        {
+            return Err(SwitchError::TooMany);
+        }
+        switches_millis.push(now_millis);
+        let to = self.protect(caller, key, &record.context()).await?;
+        let switching = TableRecord { switch: Some(Switch { to }), switches_millis, ..(*record).clone() };
+        self.save(table, switching.clone()).await?;
+        let (engine, table) = (Arc::clone(self), Arc::clone(table));
+        tokio::spawn(async move { engine.finish_switch(&table, Some(old_key)).await });
+        Ok(Arc::new(switching))
+    }
+
+    async fn present_table_key(
+        &self,
+        record: &TableRecord,
+        caller: &Caller,
+    ) -> Result<SecretKey, AccessError> {
+        let newest = self.newest_keyring(record).await?;
+        let guarded = record.protection.manager != KeyManager::Service;
+        Ok(self.table_key(record, &newest, guarded.then_some(caller)).await?)
+    }
+
+    /// Carries a switch through. Safe to repeat from any point: a restart goes on with what it finds,
+    /// and asks for the old table key itself.
+    pub(super) async fn finish_switch(&self, table: &Arc<Table>, old_key: Option<SecretKey>) {
+        if let Err(error) = self.try_finish_switch(table, old_key).await {
+            tracing::warn!(table = %table.record().arn(), %error, "the change of key waits and will be tried again");
+        }
+    }
+
+    async fn try_finish_switch(
+        &self,
+        table: &Arc<Table>,
+        old_key: Option<SecretKey>,
+    ) -> Result<(), SwitchError> {
+        let _turn = table.turn.lock().await;
+        let record = table.record();
+        let Some(Switch { to }) = record.switch.clone() else { return Ok(()) };
+        if record.deleting {
+            return Ok(());
+        }
+        let newest = self.newest_keyring(&record).await?;
+        let keyring = if newest.table_key().key_arn == to.key_arn {
+            newest
+        } else {
+            let old_key = match old_key {
+                Some(old_key) => old_key,
+                None => self.table_key(&record, &newest, None).await?,
+            };
+            let new_key = self.parts.table_kms.generate_table_key(&to.key_arn, &record.context()).await?;
+            let wrapped = wrapped(&to.key_arn, new_key.wrapped);
+            let keyring = newest
+                .rewrap(&old_key, &new_key.plaintext, wrapped, self.clock().now_millis(), &*self.parts.random)
+                .map_err(keyring_error)?;
+            self.keyrings(&record).publish(&keyring).await.map_err(keyring_error)?;
+            keyring
+        };
+        let keyring_version = keyring.version();
+        self.take_keyring(table, &record, keyring, &to.key_arn, to.manager).await?;
+        let moved = TableRecord { keyring_version, protection: to, switch: None, ..(*record).clone() };
+        self.save(table, moved).await?;
+        table.set_refusal(None);
+        self.keyrings(&record).delete_before(keyring_version).await.map_err(keyring_error)?;
+        self.retire_grants(&record.protection, &record.context()).await;
+        Ok(())
+    }
+
+    // Hands the new keyring to the open table, so that no request notices.
+    async fn take_keyring(
+        &self,
+        table: &Arc<Table>,
+        record: &TableRecord,
+        keyring: Keyring,
+        key_arn: &str,
+        manager: KeyManager,
+    ) -> Result<(), SwitchError> {
+        let Some(opening) = table.opening() else { return Ok(()) };
+        let table_key = self.table_key(record, &keyring, None).await?;
+        let data_keys = keyring.open(&table_key).map_err(keyring_error)?;
+        if opening.table.data_keys().replace(data_keys).is_err() {
+            // It was closed meanwhile; the next opening reads the new keyring.
+            return Ok(());
+        }
+        opening.rekeyed(keyring, self.parts.kms.status(key_arn), manager != KeyManager::Service);
+        Ok(())
+    }
+}
+
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
+const SIX_HOURS_MILLIS: i64 = 6 * 60 * 60 * 1_000;

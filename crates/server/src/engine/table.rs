@@ -1,0 +1,146 @@
+//! One table: what the catalogue knows of it, and its opening if it is open.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use parking_lot::RwLock;
+use strongroom_model::key::KeySchema;
+use strongroom_seal::keyring::Keyring;
+
+use super::callers::Callers;
+use super::open_table::OpenTable;
+use super::record::TableRecord;
+use crate::kms::key::KeyStatus;
+use crate::kms::table_kms::TableKmsError;
+
+/// A table of the catalogue; share it with `Arc`.
+pub struct Table {
+    /// The primary key's schema; it never changes.
+    pub schema: KeySchema,
+    record: RwLock<Arc<TableRecord>>,
+    opening: RwLock<Option<Arc<Opening>>>,
+    /// Held by whoever opens or closes the table, or changes its record.
+    pub(super) turn: tokio::sync::Mutex<()>,
+    used_millis: AtomicI64,
+    counted_millis: AtomicI64,
+    refusal: RwLock<Option<Refusal>>,
+}
+
+/// A table's opening: what requests work on.
+pub struct Opening {
+    /// The rows.
+    pub table: OpenTable,
+    /// Who may use the table key without asking the key service again.
+    pub(super) callers: Callers,
+    pub(super) renewing: tokio::sync::Mutex<()>,
+    keyring: RwLock<Arc<Keyring>>,
+    // The key's state, where the key service is in this process: looked at by every request.
+    key_status: RwLock<Option<Arc<KeyStatus>>>,
+    guarded: AtomicBool,
+}
+
+impl Opening {
+    pub(super) fn new(
+        table: OpenTable,
+        callers: Callers,
+        keyring: Keyring,
+        key_status: Option<Arc<KeyStatus>>,
+        guarded: bool,
+    ) -> Self {
+        Self {
+            table,
+            callers,
+            renewing: tokio::sync::Mutex::new(()),
+            keyring: RwLock::new(Arc::new(keyring)),
+            key_status: RwLock::new(key_status),
+            guarded: AtomicBool::new(guarded),
+        }
+    }
+
+    /// Whether the key service is asked for each caller; not for the service-owned key (R8).
+    pub(super) fn is_guarded(&self) -> bool {
+        self.guarded.load(Ordering::Acquire)
+    }
+
+    /// Whether the key's state allows its use, as far as this process can see it.
+    pub(super) fn key_is_usable(&self) -> bool {
+        self.key_status.read().as_ref().is_none_or(|status| status.is_enabled())
+    }
+
+    /// The keyring that the table was opened with, or that took its place.
+    pub(super) fn keyring(&self) -> Arc<Keyring> {
+        Arc::clone(&self.keyring.read())
+    }
+
+    /// The table is under another key now: every caller has to ask for that one.
+    pub(super) fn rekeyed(&self, keyring: Keyring, key_status: Option<Arc<KeyStatus>>, guarded: bool) {
+        *self.keyring.write() = Arc::new(keyring);
+        *self.key_status.write() = key_status;
+        self.callers.forget();
+        self.guarded.store(guarded, Ordering::Release);
+    }
+}
+
+/// The key service's last no, which stands for everybody until it says yes.
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    pub(super) error: TableKmsError,
+    pub(super) since_millis: i64,
+}
+
+impl Table {
+    /// A table that is not open.
+    pub fn new(record: TableRecord) -> Self {
+        Self {
+            schema: record.schema(),
+            record: RwLock::new(Arc::new(record)),
+            opening: RwLock::new(None),
+            turn: tokio::sync::Mutex::new(()),
+            used_millis: AtomicI64::new(0),
+            counted_millis: AtomicI64::new(0),
+            refusal: RwLock::new(None),
+        }
+    }
+
+    /// What the catalogue knows.
+    pub fn record(&self) -> Arc<TableRecord> {
+        Arc::clone(&self.record.read())
+    }
+
+    pub(super) fn set_record(&self, record: TableRecord) {
+        *self.record.write() = Arc::new(record);
+    }
+
+    /// The opening that requests work on, if the table is open and works.
+    pub fn opening(&self) -> Option<Arc<Opening>> {
+        self.opening.read().as_ref().filter(|opening| opening.table.is_open()).map(Arc::clone)
+    }
+
+    pub(super) fn set_opening(&self, opening: Option<Arc<Opening>>) -> Option<Arc<Opening>> {
+        std::mem::replace(&mut *self.opening.write(), opening)
+    }
+
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        self.refusal.read().clone()
+    }
+
+    pub(super) fn set_refusal(&self, refusal: Option<Refusal>) {
+        *self.refusal.write() = refusal;
+    }
+
+    pub(super) fn mark_used(&self, now_millis: i64) {
+        self.used_millis.store(now_millis, Ordering::Relaxed);
+    }
+
+    pub(super) fn mark_counted(&self, now_millis: i64) {
+        self.counted_millis.store(now_millis, Ordering::Relaxed);
+    }
+
+    pub(super) fn counted_millis(&self) -> i64 {
+        self.counted_millis.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn used_millis(&self) -> i64 {
+        self.used_millis.load(Ordering::Relaxed)
+    }
+}

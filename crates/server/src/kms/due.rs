@@ -1,0 +1,44 @@
+//! What comes due by itself: the end of keys whose waiting period is over.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::error::KmsError;
+use super::key::Key;
+use super::service::Kms;
+use super::state::Change;
+use crate::audit::{Actor, Event, uuid};
+
+impl Kms {
+    /// Destroys every key whose waiting period was over at `now_millis`; returns how many.
+    ///
+    /// Such a key is treated as gone from that moment on, whether this has run
+    /// or not; this removes its material, aliases and grants for good.
+    pub async fn run_due(self: &Arc<Self>, now_millis: i64) -> Result<usize, KmsError> {
+        let due: Vec<Arc<Key>> = {
+            let state = self.state();
+            let keys = state.places().flat_map(|(_, keys)| keys.keys.values());
+            keys.filter(|key| key.is_expired(now_millis)).cloned().collect()
+        };
+        for key in &due {
+            let turn = self.turn().await;
+            let event = Event {
+                account: Arc::clone(&key.place.account),
+                region: Arc::clone(&key.place.region),
+                source: "kms.amazonaws.com",
+                name: "DeleteKey",
+                actor: Actor::Kms,
+                request_id: uuid(self.random()).into(),
+                is_read_only: false,
+                request_parameters: Value::Null,
+                response_elements: json!({ "keyId": key.arn }),
+                additional_data: Value::Null,
+                resources: vec![key.arn.to_string()],
+                error: None,
+            };
+            self.commit(turn, vec![Change::Destroy(Arc::clone(key))], Some(event)).await?;
+        }
+        Ok(due.len())
+    }
+}

@@ -1,0 +1,92 @@
+//! BatchWriteItem.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use strongroom_model::attribute::Item;
+use strongroom_model::key::KeySchema;
+use strongroom_model::{size, stored};
+
+use super::{capacity, input, key, table};
+use crate::engine::Engine;
+use crate::service::{Output, Request};
+use crate::wire::ApiError;
+
+const REQUESTS_MAX: usize = 25;
+
+/// Runs BatchWriteItem. The writes of one table become durable together.
+pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
+    let wanted = capacity::wanted(&request.input);
+    let Some(Value::Object(tables)) = input::take(&mut request.input, "RequestItems") else {
+        return Ok(json!({ "UnprocessedItems": {} }).into());
+    };
+    let request_count: usize = tables.values().filter_map(Value::as_array).map(Vec::len).sum();
+    if request_count > REQUESTS_MAX {
+        return Err(ApiError::validation("Too many items requested for the BatchWriteItem call"));
+    }
+    // All is checked before anything is written.
+    let mut plans = Vec::new();
+    for (reference, requests) in tables {
+        let found = table::for_items(engine, &request.caller, &reference)?;
+        let Value::Array(requests) = requests else { continue };
+        let mut changes = Vec::with_capacity(requests.len());
+        let mut seen = HashSet::new();
+        for one in requests {
+            let change = change(&found.schema, one)?;
+            if !seen.insert(change.0.clone()) {
+                return Err(ApiError::validation("Provided list of item keys contains duplicates"));
+            }
+            changes.push(change);
+        }
+        plans.push((found, changes));
+    }
+    let mut consumed = Vec::new();
+    for (found, changes) in plans {
+        let opening = table::open_for_items(engine, &found, &request.caller).await?;
+        let before = opening.table.change_all(changes).await?;
+        let units: f64 = before
+            .iter()
+            .map(|(before, after)| {
+                size::write_units(stored_bytes(before.as_ref()).max(stored_bytes(after.as_ref())))
+            })
+            .sum();
+        consumed.extend(wanted.of(&found.record().name, units));
+    }
+    let mut answer = json!({ "UnprocessedItems": {} });
+    if wanted != capacity::Wanted::None {
+        answer["ConsumedCapacity"] = Value::Array(consumed);
+    }
+    Ok(answer.into())
+}
+
+fn change(schema: &KeySchema, mut one: Value) -> Result<(Vec<u8>, Option<Vec<u8>>), ApiError> {
+    let put = input::take(&mut one, "PutRequest");
+    let delete = input::take(&mut one, "DeleteRequest");
+    match (put, delete) {
+        (Some(mut put), None) => {
+            let item: Item = input::take_item(&mut put, "Item")?.unwrap_or_default();
+            if size::item_bytes(&item) > size::ITEM_BYTES_MAX {
+                return Err(ApiError::validation("Item size has exceeded the maximum allowed size"));
+            }
+            let row = key::row_of_item(schema, &item)?;
+            Ok((row, Some(stored::encode(&item).map_err(input::value_error)?)))
+        }
+        (None, Some(mut delete)) => {
+            let key = input::take_item(&mut delete, "Key")?.unwrap_or_default();
+            Ok((key::row_of_request(schema, &key)?, None))
+        }
+        (Some(_), Some(_)) => Err(ApiError::validation(
+            "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported \
+             datatypes",
+        )),
+        (None, None) => Err(ApiError::validation(
+            "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
+        )),
+    }
+}
+
+// Only for the capacity figure: stored bytes that do not parse count as none.
+fn stored_bytes(stored: Option<&Bytes>) -> usize {
+    stored.and_then(|stored| stored::item_bytes(stored).ok()).unwrap_or(0)
+}

@@ -1,0 +1,41 @@
+//! DeleteItem.
+
+use strongroom_model::expression::ExpressionKind;
+use strongroom_model::json;
+
+use super::write::{self, WriteParameters};
+use super::{expressions, input, key, table};
+use crate::engine::{Change, Engine};
+use crate::service::{Output, Request};
+use crate::wire::ApiError;
+
+/// Runs DeleteItem.
+pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
+    let body = &mut request.input;
+    let parameters = WriteParameters::read(body, &["NONE", "ALL_OLD"])?;
+    let mut placeholders =
+        expressions::placeholders(body, &["ConditionExpression"], &["Expected", "ConditionalOperator"])?;
+    let condition = expressions::condition(ExpressionKind::Condition, body, &mut placeholders)?;
+    placeholders.check_all_used()?;
+    let key = input::take_item(body, "Key")?.unwrap_or_default();
+    let name = input::text(body, "TableName").unwrap_or_default();
+    let found = table::for_items(engine, &request.caller, name)?;
+    if let Some(condition) = &condition {
+        condition.check_key_access(&found.schema)?;
+    }
+    let row = key::row_of_request(&found.schema, &key)?;
+    let opening = table::open_for_items(engine, &found, &request.caller).await?;
+    let returns_old = parameters.return_values == "ALL_OLD";
+    let (before_bytes, old) = opening
+        .table
+        .change(&row, |before| {
+            let before_bytes = write::stored_bytes(before)?;
+            let change = if before.is_some() { Change::Delete } else { Change::Keep };
+            let before = write::decode(before)?;
+            parameters.check(condition.as_ref(), before.as_ref())?;
+            Ok::<_, ApiError>((change, (before_bytes, before.filter(|_| returns_old))))
+        })
+        .await?;
+    let attributes = old.map(|old| json::item_to_json(&old));
+    Ok(write::answer(attributes, parameters.capacity, &found.record().name, before_bytes, 0))
+}

@@ -1,0 +1,67 @@
+//! The expressions of a request, read in the service's order.
+
+use serde_json::Value;
+use strongroom_model::expression::{
+    Condition, ExpressionError, ExpressionKind, ParameterUse, Placeholders, Projection, check_parameters,
+};
+use strongroom_model::json;
+
+use super::input;
+use crate::wire::ApiError;
+
+impl From<ExpressionError> for ApiError {
+    fn from(error: ExpressionError) -> Self {
+        Self::validation(error.message())
+    }
+}
+
+/// Checks which parameters go together and reads the placeholders.
+///
+/// `expressions` are the operation's expression parameters and `legacy` the old ones they replace,
+/// each in the order in which the service lists them.
+pub fn placeholders(
+    body: &mut Value,
+    expressions: &[&'static str],
+    legacy: &[&'static str],
+) -> Result<Placeholders, ApiError> {
+    let uses = |names: &[&'static str]| -> Vec<ParameterUse> {
+        names.iter().map(|name| ParameterUse { name, present: input::has(body, name) }).collect()
+    };
+    check_parameters(
+        &uses(expressions),
+        &uses(legacy),
+        input::has(body, "ExpressionAttributeNames"),
+        input::has(body, "ExpressionAttributeValues"),
+    )?;
+    input::refuse(body, legacy)?;
+    let names = entries(body, "ExpressionAttributeNames").map(|entries| {
+        entries.into_iter().map(|(key, name)| (key, name.as_str().unwrap_or_default().to_owned())).collect()
+    });
+    let values = entries(body, "ExpressionAttributeValues");
+    Ok(Placeholders::decode(names, values, |value| {
+        json::from_json_owned(value).map_err(|error| error.message)
+    })?)
+}
+
+/// Parses a condition or filter, if there is one.
+pub fn condition(
+    kind: ExpressionKind,
+    body: &Value,
+    placeholders: &mut Placeholders,
+) -> Result<Option<Condition>, ApiError> {
+    input::text(body, kind.name()).map(|source| Ok(Condition::parse(kind, source, placeholders)?)).transpose()
+}
+
+/// Parses the projection, if there is one.
+pub fn projection(body: &Value, placeholders: &mut Placeholders) -> Result<Option<Projection>, ApiError> {
+    input::text(body, ExpressionKind::Projection.name())
+        .map(|source| Ok(Projection::parse(source, placeholders)?))
+        .transpose()
+}
+
+fn entries(body: &mut Value, name: &str) -> Option<Vec<(String, Value)>> {
+    match input::take(body, name)? {
+        Value::Object(members) => Some(members.into_iter().collect()),
+        _ => None,
+    }
+}

@@ -1,0 +1,51 @@
+//! GetItem.
+
+use serde_json::{Value, json};
+use strongroom_model::{json as attribute_json, size, stored};
+
+use super::{capacity, expressions, input, key, table, write};
+use crate::engine::Engine;
+use crate::service::{Output, Request};
+use crate::wire::ApiError;
+
+/// Runs GetItem.
+pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
+    let body = &mut request.input;
+    let wanted = capacity::wanted(body);
+    let consistent = input::flag(body, "ConsistentRead").unwrap_or(false);
+    let mut placeholders = expressions::placeholders(body, &["ProjectionExpression"], &["AttributesToGet"])?;
+    let projection = expressions::projection(body, &mut placeholders)?;
+    placeholders.check_all_used()?;
+    let key = input::take_item(body, "Key")?.unwrap_or_default();
+    let name = input::text(body, "TableName").unwrap_or_default();
+    let found = table::for_items(engine, &request.caller, name)?;
+    let row = key::row_of_request(&found.schema, &key)?;
+    let opening = table::open_for_items(engine, &found, &request.caller).await?;
+    let stored = opening.table.read(&row, consistent).await?;
+    let consumed = || -> Result<Option<Value>, ApiError> {
+        let bytes = write::stored_bytes(stored.as_ref())?;
+        Ok(wanted.of(&found.record().name, size::read_units(bytes, consistent)))
+    };
+    let Some(bytes) = &stored else {
+        return Ok(match consumed()? {
+            Some(consumed) => json!({ "ConsumedCapacity": consumed }).into(),
+            None => Output::Bytes(b"{}".to_vec()),
+        });
+    };
+    // The stored form goes to the wire's without an item in between.
+    let mut answer = Vec::with_capacity(bytes.len() * 2 + 64);
+    answer.extend_from_slice(b"{\"Item\":");
+    match projection {
+        None => stored::write_item_json(bytes, &mut answer).map_err(write::damaged)?,
+        Some(projection) => {
+            let item = stored::decode(bytes).map_err(write::damaged)?;
+            attribute_json::write_item_json(&projection.apply(&item), &mut answer);
+        }
+    }
+    if let Some(consumed) = consumed()? {
+        answer.extend_from_slice(b",\"ConsumedCapacity\":");
+        answer.extend_from_slice(consumed.to_string().as_bytes());
+    }
+    answer.push(b'}');
+    Ok(Output::Bytes(answer))
+}

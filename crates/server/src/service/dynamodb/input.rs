@@ -1,0 +1,59 @@
+//! Reading members of a request that has passed the service's model.
+
+use serde_json::Value;
+use strongroom_model::attribute::Item;
+use strongroom_model::json::{self, ValueError, ValueErrorKind};
+
+use crate::wire::ApiError;
+
+/// A string member, if it is there.
+pub fn text<'a>(input: &'a Value, name: &str) -> Option<&'a str> {
+    input.get(name).and_then(Value::as_str)
+}
+
+/// A boolean member, if it is there.
+pub fn flag(input: &Value, name: &str) -> Option<bool> {
+    input.get(name).and_then(Value::as_bool)
+}
+
+/// An integer member, if it is there.
+pub fn integer(input: &Value, name: &str) -> Option<i64> {
+    input.get(name).and_then(Value::as_i64)
+}
+
+/// Whether a member is there and not null.
+pub fn has(input: &Value, name: &str) -> bool {
+    input.get(name).is_some_and(|value| !value.is_null())
+}
+
+/// Takes a member out of the request.
+pub fn take(input: &mut Value, name: &str) -> Option<Value> {
+    let value = input.as_object_mut()?.remove(name)?;
+    (!value.is_null()).then_some(value)
+}
+
+/// Takes an item or a key out of the request.
+pub fn take_item(input: &mut Value, name: &str) -> Result<Option<Item>, ApiError> {
+    take(input, name).map(item).transpose()
+}
+
+/// An item or a key in the wire's form.
+pub fn item(value: Value) -> Result<Item, ApiError> {
+    json::item_from_json_owned(value).map_err(value_error)
+}
+
+/// Refuses members that belong to a feature which is not there yet.
+pub fn refuse(input: &Value, names: &[&str]) -> Result<(), ApiError> {
+    match names.iter().find(|name| has(input, name)) {
+        Some(name) => Err(ApiError::validation(format!("Strongroom does not support {name} yet"))),
+        None => Ok(()),
+    }
+}
+
+/// The error for attribute values that are not valid.
+pub fn value_error(error: ValueError) -> ApiError {
+    match error.kind {
+        ValueErrorKind::Validation => ApiError::validation(error.message),
+        ValueErrorKind::Serialization => ApiError::new("SerializationException", error.message),
+    }
+}

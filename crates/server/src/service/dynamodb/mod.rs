@@ -1,0 +1,65 @@
+//! DynamoDB's API: one file per action.
+
+mod batch_get_item;
+mod batch_write_item;
+mod capacity;
+mod create_table;
+mod delete_item;
+mod delete_table;
+mod describe_features;
+mod describe_limits;
+mod describe_table;
+mod encryption;
+mod errors;
+mod expressions;
+mod get_item;
+mod input;
+mod key;
+mod list_tables;
+mod page;
+mod put_item;
+mod query;
+mod scan;
+mod table;
+mod tags;
+mod update_item;
+mod update_table;
+mod write;
+
+use std::sync::Arc;
+
+use super::{Output, Request};
+use crate::engine::Engine;
+use crate::wire::ApiError;
+
+/// Runs one action. An operation that is not there yet answers `UnknownOperationException`.
+pub async fn dispatch(engine: &Arc<Engine>, request: Request) -> Result<Output, ApiError> {
+    match request.operation {
+        "BatchGetItem" => batch_get_item::run(engine, request).await,
+        "BatchWriteItem" => batch_write_item::run(engine, request).await,
+        "CreateTable" => create_table::run(engine, request).await,
+        "DeleteItem" => delete_item::run(engine, request).await,
+        "DeleteTable" => delete_table::run(engine, request).await,
+        "DescribeContinuousBackups" => describe_features::continuous_backups(engine, &request),
+        "DescribeContributorInsights" => describe_features::contributor_insights(engine, &request),
+        "DescribeEndpoints" => Ok(describe_features::endpoints(&request)),
+        "DescribeKinesisStreamingDestination" => {
+            describe_features::kinesis_streaming_destination(engine, &request)
+        }
+        "DescribeLimits" => Ok(describe_limits::run()),
+        "DescribeTable" => describe_table::run(engine, &request),
+        "DescribeTimeToLive" => describe_features::time_to_live(engine, &request),
+        "GetItem" => get_item::run(engine, request).await,
+        "GetResourcePolicy" => describe_features::resource_policy(engine, &request),
+        "ListTables" => list_tables::run(engine, &request),
+        "ListTagsOfResource" => tags::list(engine, &request),
+        "PutItem" => put_item::run(engine, request).await,
+        "Query" => query::run(engine, request).await,
+        "Scan" => scan::run(engine, request).await,
+        "TagResource" => tags::tag(engine, &request).await,
+        "UntagResource" => tags::untag(engine, &request).await,
+        "UpdateItem" => update_item::run(engine, request).await,
+        "UpdateTable" => update_table::run(engine, &request).await,
+        _ => Err(ApiError::new("UnknownOperationException", "")),
+    }
+}

@@ -1,0 +1,65 @@
+//! Query.
+
+use strongroom_model::expression::{ExpressionKind, KeyConditionExpression};
+use strongroom_model::key::{self as model_key, KeyError};
+
+use super::page::PageParameters;
+use super::{expressions, input, key, table};
+use crate::engine::Engine;
+use crate::service::{Output, Request};
+use crate::storage::Order;
+use crate::wire::ApiError;
+
+/// Runs Query.
+pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
+    let body = &mut request.input;
+    let mut placeholders = expressions::placeholders(
+        body,
+        &["ProjectionExpression", "FilterExpression", "KeyConditionExpression"],
+        &["AttributesToGet", "QueryFilter", "ConditionalOperator", "KeyConditions"],
+    )?;
+    let filter = expressions::condition(ExpressionKind::Filter, body, &mut placeholders)?;
+    let projection = expressions::projection(body, &mut placeholders)?;
+    let Some(source) = input::text(body, "KeyConditionExpression") else {
+        return Err(ApiError::validation(
+            "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.",
+        ));
+    };
+    let key_condition = KeyConditionExpression::parse(source, &mut placeholders)?;
+    let key_conditions = key_condition.conditions()?;
+    placeholders.check_all_used()?;
+    let start_key = input::take_item(body, "ExclusiveStartKey")?;
+    let order = match input::flag(body, "ScanIndexForward") {
+        Some(false) => Order::Descending,
+        _ => Order::Ascending,
+    };
+    let parameters = PageParameters::read(body, filter, projection)?;
+    let name = input::text(body, "TableName").unwrap_or_default();
+    let found = table::for_items(engine, &request.caller, name)?;
+    if let Some(index) = input::text(body, "IndexName") {
+        return Err(ApiError::validation(format!("The table does not have the specified index: {index}")));
+    }
+    let schema = &found.schema;
+    let condition = key_conditions.for_schema(schema)?;
+    if let Some(filter) = &parameters.filter {
+        filter.check_no_key_attribute(schema)?;
+    }
+    let mut range = model_key::sort_range(&condition.hash, condition.sort.as_ref());
+    if let Some(start_key) = &start_key {
+        let row = key::row_of_request(schema, start_key).map_err(|_| {
+            ApiError::validation(format!(
+                "The provided starting key is invalid: {}",
+                KeyError::SchemaMismatch
+            ))
+        })?;
+        let inside = range.as_ref().is_some_and(|range| model_key::contains(range, &row));
+        if !inside {
+            return Err(ApiError::validation(
+                "The provided starting key is outside query boundaries based on provided conditions",
+            ));
+        }
+        range = range.and_then(|range| model_key::beyond(range, &row, order == Order::Ascending));
+    }
+    let opening = table::open_for_items(engine, &found, &request.caller).await?;
+    parameters.run(&opening.table, schema, &found.record().name, range, order).await
+}

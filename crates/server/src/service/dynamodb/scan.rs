@@ -1,0 +1,72 @@
+//! Scan.
+
+use strongroom_model::expression::ExpressionKind;
+use strongroom_model::key::{self as model_key, KeyError};
+
+use super::page::PageParameters;
+use super::{expressions, input, key, table};
+use crate::engine::Engine;
+use crate::service::{Output, Request};
+use crate::storage::Order;
+use crate::wire::ApiError;
+
+/// Runs Scan. Segments are ranges of the partition keys' hashes.
+pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
+    let body = &mut request.input;
+    let mut placeholders = expressions::placeholders(
+        body,
+        &["ProjectionExpression", "FilterExpression"],
+        &["AttributesToGet", "ScanFilter", "ConditionalOperator"],
+    )?;
+    let filter = expressions::condition(ExpressionKind::Filter, body, &mut placeholders)?;
+    let projection = expressions::projection(body, &mut placeholders)?;
+    placeholders.check_all_used()?;
+    let (segment, total) = segment(input::integer(body, "Segment"), input::integer(body, "TotalSegments"))?;
+    let start_key = input::take_item(body, "ExclusiveStartKey")?;
+    let parameters = PageParameters::read(body, filter, projection)?;
+    let name = input::text(body, "TableName").unwrap_or_default();
+    let found = table::for_items(engine, &request.caller, name)?;
+    if let Some(index) = input::text(body, "IndexName") {
+        return Err(ApiError::validation(format!("The table does not have the specified index: {index}")));
+    }
+    let schema = &found.schema;
+    let mut range = model_key::segment_range(segment, total);
+    if let Some(start_key) = &start_key {
+        let row = key::row_of_request(schema, start_key).map_err(|_| {
+            ApiError::validation(format!(
+                "The provided starting key is invalid: {}",
+                KeyError::SchemaMismatch
+            ))
+        })?;
+        if !range.as_ref().is_some_and(|range| model_key::contains(range, &row)) {
+            return Err(ApiError::validation(format!(
+                "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with \
+                 correct Segment. TotalSegments: {total} Segment: {segment}"
+            )));
+        }
+        range = range.and_then(|range| model_key::beyond(range, &row, true));
+    }
+    let opening = table::open_for_items(engine, &found, &request.caller).await?;
+    parameters.run(&opening.table, schema, &found.record().name, range, Order::Ascending).await
+}
+
+fn segment(segment: Option<i64>, total: Option<i64>) -> Result<(u32, u32), ApiError> {
+    match (segment, total) {
+        (None, None) => Ok((0, 1)),
+        (Some(_), None) => Err(ApiError::validation(
+            "The TotalSegments parameter is required but was not present in the request when Segment parameter is \
+             present",
+        )),
+        (None, Some(_)) => Err(ApiError::validation(
+            "The Segment parameter is required but was not present in the request when parameter TotalSegments is \
+             present",
+        )),
+        (Some(segment), Some(total)) => match (u32::try_from(segment), u32::try_from(total)) {
+            (Ok(segment), Ok(total)) if segment < total => Ok((segment, total)),
+            _ => Err(ApiError::validation(format!(
+                "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: \
+                 {segment} is not less than TotalSegments: {total}"
+            ))),
+        },
+    }
+}

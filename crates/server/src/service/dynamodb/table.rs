@@ -1,0 +1,166 @@
+//! Finding the table that a request names, and describing it.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use strongroom_model::arn::TableReference;
+
+use super::errors::{not_found, table_not_found};
+use super::input;
+use crate::auth::Caller;
+use crate::engine::{Engine, Opening, Table, TableRecord};
+use crate::kms::table_kms::KeyManager;
+use crate::service::Request;
+use crate::wire::ApiError;
+
+/// The table's name in a `TableName` member, which may be an ARN of the caller's account and region.
+/// `None` where it names a table elsewhere: such a table is not there.
+pub fn name_of<'a>(caller: &Caller, reference: &'a str) -> Option<&'a str> {
+    if !reference.starts_with("arn:") {
+        return Some(reference);
+    }
+    let (head, name) = reference.rsplit_once(":table/")?;
+    let mut parts = head.splitn(5, ':').skip(2);
+    let here = parts.next() == Some("dynamodb")
+        && parts.next() == Some(&*caller.region)
+        && parts.next() == Some(&*caller.principal.account);
+    here.then_some(name)
+}
+
+/// The table that an operation on items names.
+pub fn for_items(engine: &Engine, caller: &Caller, reference: &str) -> Result<Arc<Table>, ApiError> {
+    name_of(caller, reference)
+        .and_then(|name| engine.table(&caller.principal.account, &caller.region, name))
+        .filter(|table| !table.record().deleting)
+        .ok_or_else(not_found)
+}
+
+/// The table of an operation on items, open and allowed to the caller.
+pub async fn open_for_items(
+    engine: &Engine,
+    table: &Arc<Table>,
+    caller: &Caller,
+) -> Result<Arc<Opening>, ApiError> {
+    Ok(engine.access(table, caller).await?)
+}
+
+/// The table that an operation on tables names in `TableName`.
+pub fn for_control(engine: &Engine, request: &Request) -> Result<Arc<Table>, ApiError> {
+    let reference = input::text(&request.input, "TableName").unwrap_or_default();
+    let caller = &request.caller;
+    let name = name_of(caller, reference).unwrap_or(reference);
+    engine.table(&caller.principal.account, &caller.region, name).ok_or_else(|| table_not_found(name))
+}
+
+/// The table whose ARN a `ResourceArn` member holds.
+pub fn by_arn(engine: &Engine, request: &Request) -> Result<Arc<Table>, ApiError> {
+    let arn = input::text(&request.input, "ResourceArn").unwrap_or_default();
+    let Ok(TableReference::Arn(parsed)) = TableReference::parse(arn) else {
+        return Err(ApiError::validation(format!(
+            "Invalid TableArn: Invalid ResourceArn provided as input {arn}"
+        )));
+    };
+    let caller = &request.caller;
+    let here = parsed.region == *caller.region && parsed.account_id == *caller.principal.account;
+    if !here {
+        return Err(ApiError::new(
+            "AccessDeniedException",
+            format!(
+                "User: {} is not authorized to perform: dynamodb:{} on resource: {arn}",
+                caller.principal.arn, request.operation
+            ),
+        ));
+    }
+    engine.table(&caller.principal.account, &caller.region, parsed.table_name.as_str()).ok_or_else(|| {
+        ApiError::new(
+            "ResourceNotFoundException",
+            format!("Requested resource not found: ResourcArn: {arn} not found"),
+        )
+    })
+}
+
+/// `TableDescription` as the service gives it.
+pub fn description(table: &Table, status: &str) -> Value {
+    let record = table.record();
+    let counted = table.opening().map_or(record.counted, |opening| opening.table.counted());
+    let (read_units, write_units) = record.provisioned.unwrap_or((0, 0));
+    // On-demand tables start with these; the service reports them as their warm throughput.
+    let (warm_reads, warm_writes) = record.provisioned.unwrap_or((12_000, 4_000));
+    let mut definitions = vec![&record.hash];
+    let mut schema = vec![json!({"AttributeName": record.hash.0, "KeyType": "HASH"})];
+    if let Some(range) = &record.range {
+        definitions.push(range);
+        schema.push(json!({"AttributeName": range.0, "KeyType": "RANGE"}));
+    }
+    let mut description = json!({
+        "AttributeDefinitions": definitions
+            .iter()
+            .map(|(name, key_type)| json!({"AttributeName": name, "AttributeType": key_type}))
+            .collect::<Vec<_>>(),
+        "TableName": record.name,
+        "KeySchema": schema,
+        "TableStatus": status,
+        "CreationDateTime": seconds(record.created_millis),
+        "ProvisionedThroughput": {
+            "NumberOfDecreasesToday": 0,
+            "ReadCapacityUnits": read_units,
+            "WriteCapacityUnits": write_units,
+        },
+        "WarmThroughput": {
+            "ReadUnitsPerSecond": warm_reads,
+            "WriteUnitsPerSecond": warm_writes,
+            "Status": "ACTIVE",
+        },
+        "TableSizeBytes": counted.bytes,
+        "ItemCount": counted.items,
+        "TableArn": record.arn(),
+        "TableId": record.id,
+        "DeletionProtectionEnabled": record.deletion_protection,
+    });
+    if record.provisioned.is_none() {
+        description["BillingModeSummary"] = json!({
+            "BillingMode": "PAY_PER_REQUEST",
+            "LastUpdateToPayPerRequestDateTime": seconds(record.created_millis),
+        });
+    }
+    if let Some(table_class) = &record.table_class {
+        description["TableClassSummary"] = json!({ "TableClass": table_class });
+    }
+    if let Some(sse) = sse_description(&record) {
+        description["SSEDescription"] = sse;
+    }
+    description
+}
+
+/// `SSEDescription`; absent for a table under the service-owned key that is not leaving it (R12).
+pub fn sse_description(record: &TableRecord) -> Option<Value> {
+    let status = if record.switch.is_some() { "UPDATING" } else { "ENABLED" };
+    let mut sse = match (record.protection.manager, &record.switch) {
+        (KeyManager::Service, None) => return None,
+        (KeyManager::Service, Some(_)) => json!({"Status": status, "SSEType": "KMS"}),
+        (KeyManager::Aws | KeyManager::Customer, _) => {
+            json!({"Status": status, "SSEType": "KMS", "KMSMasterKeyArn": record.protection.key_arn})
+        }
+    };
+    if let Some(since_millis) = record.inaccessible_millis {
+        sse["InaccessibleEncryptionDateTime"] = seconds(since_millis);
+    }
+    Some(sse)
+}
+
+/// The status that DescribeTable shows.
+pub fn status(record: &TableRecord) -> &'static str {
+    if record.deleting {
+        "DELETING"
+    } else if record.inaccessible_millis.is_some() {
+        "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
+    } else {
+        "ACTIVE"
+    }
+}
+
+/// A time as the JSON protocols show it: seconds with milliseconds as fraction.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are far below 2^53")]
+pub fn seconds(millis: i64) -> Value {
+    json!(millis as f64 / 1000.0)
+}

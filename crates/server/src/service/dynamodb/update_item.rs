@@ -1,0 +1,82 @@
+//! UpdateItem.
+
+use serde_json::Value;
+use strongroom_model::attribute::Item;
+use strongroom_model::expression::{ExpressionKind, Update};
+use strongroom_model::{json, size, stored};
+
+use super::write::{self, WriteParameters};
+use super::{expressions, input, key, table};
+use crate::engine::{Change, Engine};
+use crate::service::{Output, Request};
+use crate::wire::ApiError;
+
+/// Runs UpdateItem. An item that is not there begins with its key.
+pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
+    let body = &mut request.input;
+    let parameters =
+        WriteParameters::read(body, &["NONE", "ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW"])?;
+    let mut placeholders = expressions::placeholders(
+        body,
+        &["UpdateExpression", "ConditionExpression"],
+        &["AttributeUpdates", "Expected", "ConditionalOperator"],
+    )?;
+    let update = input::text(body, ExpressionKind::Update.name())
+        .map(|source| Update::parse(source, &mut placeholders))
+        .transpose()?;
+    let condition = expressions::condition(ExpressionKind::Condition, body, &mut placeholders)?;
+    placeholders.check_all_used()?;
+    let key = input::take_item(body, "Key")?.unwrap_or_default();
+    let name = input::text(body, "TableName").unwrap_or_default();
+    let found = table::for_items(engine, &request.caller, name)?;
+    if let Some(update) = &update {
+        update.check_key_attributes(&found.schema)?;
+        update.check_key_access(&found.schema)?;
+    }
+    if let Some(condition) = &condition {
+        condition.check_key_access(&found.schema)?;
+    }
+    let row = key::row_of_request(&found.schema, &key)?;
+    let opening = table::open_for_items(engine, &found, &request.caller).await?;
+    let (before_bytes, after_bytes, attributes) = opening
+        .table
+        .change(&row, |stored| {
+            let before_bytes = write::stored_bytes(stored)?;
+            let before = write::decode(stored)?;
+            parameters.check(condition.as_ref(), before.as_ref())?;
+            let after = match &update {
+                Some(update) => update.apply(before.as_ref(), &key)?,
+                None => Some(before.clone().unwrap_or_else(|| key.clone())),
+            };
+            // Nothing was there, and nothing was set.
+            let Some(after) = after else { return Ok((Change::Keep, (0, 0, None))) };
+            let after_bytes = size::item_bytes(&after);
+            if after_bytes > size::ITEM_BYTES_MAX {
+                return Err(ApiError::validation(
+                    "Item size to update has exceeded the maximum allowed size",
+                ));
+            }
+            let encoded = stored::encode(&after).map_err(input::value_error)?;
+            let attributes = returned(&parameters, update.as_ref(), before, after);
+            Ok::<_, ApiError>((Change::Put(encoded), (before_bytes, after_bytes, attributes)))
+        })
+        .await?;
+    Ok(write::answer(attributes, parameters.capacity, &found.record().name, before_bytes, after_bytes))
+}
+
+fn returned(
+    parameters: &WriteParameters,
+    update: Option<&Update>,
+    before: Option<Item>,
+    after: Item,
+) -> Option<Value> {
+    let item = match parameters.return_values.as_str() {
+        "ALL_OLD" => before?,
+        "ALL_NEW" => after,
+        "UPDATED_OLD" => update?.updated_attributes(&before?),
+        "UPDATED_NEW" => update?.updated_attributes(&after),
+        _ => return None,
+    };
+    let updated_only = parameters.return_values.starts_with("UPDATED");
+    (!updated_only || !item.is_empty()).then(|| json::item_to_json(&item))
+}

@@ -1,0 +1,85 @@
+//! What PutItem, UpdateItem and DeleteItem have in common.
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use strongroom_model::attribute::Item;
+use strongroom_model::expression::Condition;
+use strongroom_model::{json, size, stored};
+
+use super::capacity::{self, Wanted};
+use super::input;
+use crate::service::Output;
+use crate::storage::StorageError;
+use crate::wire::ApiError;
+
+/// The parameters that all three have.
+pub struct WriteParameters {
+    /// `ReturnValues`; `NONE` by default.
+    pub return_values: String,
+    /// Whether the item is told when the condition fails.
+    pub return_on_failure: bool,
+    /// `ReturnConsumedCapacity`.
+    pub capacity: Wanted,
+}
+
+impl WriteParameters {
+    /// Reads them; `allowed` are the values of `ReturnValues` that the operation takes.
+    pub fn read(body: &Value, allowed: &[&str]) -> Result<Self, ApiError> {
+        let return_values = input::text(body, "ReturnValues").unwrap_or("NONE");
+        if !allowed.contains(&return_values) {
+            return Err(ApiError::validation("Return values set to invalid value"));
+        }
+        Ok(Self {
+            return_values: return_values.to_owned(),
+            return_on_failure: input::text(body, "ReturnValuesOnConditionCheckFailure") == Some("ALL_OLD"),
+            capacity: capacity::wanted(body),
+        })
+    }
+
+    /// Checks a condition against the item as it is.
+    pub fn check(&self, condition: Option<&Condition>, before: Option<&Item>) -> Result<(), ApiError> {
+        let Some(condition) = condition else { return Ok(()) };
+        if condition.matches(before.unwrap_or(&Item::new())) {
+            return Ok(());
+        }
+        let failed = ApiError::new("ConditionalCheckFailedException", "The conditional request failed");
+        Err(match before {
+            Some(before) if self.return_on_failure => failed.with_member("Item", json::item_to_json(before)),
+            _ => failed,
+        })
+    }
+}
+
+/// Decodes a stored item.
+pub fn decode(stored: Option<&Bytes>) -> Result<Option<Item>, ApiError> {
+    stored.map(|bytes| stored::decode(bytes).map_err(damaged)).transpose()
+}
+
+/// The size of a stored item; 0 where there is none.
+pub fn stored_bytes(stored: Option<&Bytes>) -> Result<usize, ApiError> {
+    stored.map_or(Ok(0), |bytes| stored::item_bytes(bytes).map_err(damaged))
+}
+
+/// The error for stored bytes that are no item.
+pub fn damaged(error: stored::StoredError) -> ApiError {
+    StorageError::Damaged(error.to_string()).into()
+}
+
+/// The answer to a write: attributes and capacity, as far as they are asked for.
+pub fn answer(
+    attributes: Option<Value>,
+    capacity: Wanted,
+    table_name: &str,
+    before_bytes: usize,
+    after_bytes: usize,
+) -> Output {
+    let mut answer = Map::new();
+    if let Some(attributes) = attributes {
+        answer.insert("Attributes".to_owned(), attributes);
+    }
+    let units = size::write_units(before_bytes.max(after_bytes));
+    if let Some(capacity) = capacity.of(table_name, units) {
+        answer.insert("ConsumedCapacity".to_owned(), capacity);
+    }
+    Value::Object(answer).into()
+}

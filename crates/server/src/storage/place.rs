@@ -1,0 +1,259 @@
+//! Where the data lives: a directory of this machine, or memory.
+//!
+//! A directory belongs to one process at a time and says which release wrote it:
+//!
+//! ```text
+//! DIR/LOCK      held with flock while a server runs
+//! DIR/FORMAT    the data format's number
+//! DIR/store/    every stored object; all of them sealed
+//! ```
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use rustix::fs::{FlockOperation, flock};
+
+/// What the setting `data` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DataSetting {
+    /// `memory:`: nothing survives the process.
+    Memory,
+    /// A directory.
+    Directory(PathBuf),
+}
+
+impl std::str::FromStr for DataSetting {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(if text == "memory:" { Self::Memory } else { Self::Directory(PathBuf::from(text)) })
+    }
+}
+
+impl std::fmt::Display for DataSetting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Memory => f.write_str("memory:"),
+            Self::Directory(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// The opened place; as long as it lives no other process can open it.
+pub struct Place {
+    /// The store of sealed objects, not sealing yet.
+    pub store: Arc<dyn ObjectStore>,
+    root: Option<PathBuf>,
+    _lock: Option<File>,
+}
+
+/// Why a place cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// Another server has it.
+    #[error(
+        "the data directory `{0}` is in use by another process; stop that one, or choose another with --data"
+    )]
+    InUse(PathBuf),
+    /// Written by a release this one does not understand.
+    #[error(
+        "the data directory `{path}` has format {found}, this release reads format {FORMAT}; run the release that wrote it"
+    )]
+    Format {
+        /// The directory.
+        path: PathBuf,
+        /// What its FORMAT file says.
+        found: String,
+    },
+    /// The directory holds something else.
+    #[error(
+        "`{0}` is not empty and not a Strongroom data directory; choose an empty or new directory with --data"
+    )]
+    Foreign(PathBuf),
+    /// There is nothing to open.
+    #[error("there is no Strongroom data directory at `{0}`")]
+    Missing(PathBuf),
+    /// The operating system refuses.
+    #[error("cannot use the data directory `{path}`: {source}")]
+    Io {
+        /// The directory.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+}
+
+/// The data format this release writes and reads.
+const FORMAT: &str = "1";
+
+impl Place {
+    /// Opens the place, creating an empty directory where there is none.
+    pub fn open(setting: &DataSetting) -> Result<Self, PlaceError> {
+        match setting {
+            DataSetting::Memory => Ok(Self { store: Arc::new(InMemory::new()), root: None, _lock: None }),
+            DataSetting::Directory(path) => Self::open_directory(path, true),
+        }
+    }
+
+    /// Opens a directory that must exist already.
+    pub fn open_existing(path: &Path) -> Result<Self, PlaceError> {
+        if !path.join("FORMAT").exists() {
+            return Err(PlaceError::Missing(path.to_owned()));
+        }
+        Self::open_directory(path, false)
+    }
+
+    /// The directory, or `None` in memory.
+    pub fn directory(&self) -> Option<&Path> {
+        self.root.as_deref()
+    }
+
+    /// Makes sure that objects below `prefix/folder` survive a crash of the machine: the local
+    /// store syncs files and their own folder, not the folders above.
+    pub fn create_folders(&self, prefix: &str, folders: &[&str]) -> io::Result<()> {
+        let Some(root) = &self.root else { return Ok(()) };
+        let base = root.join("store").join(prefix);
+        for folder in folders {
+            fs::create_dir_all(base.join(folder))?;
+        }
+        let mut synced = base.as_path();
+        loop {
+            sync_directory(synced)?;
+            if synced == root.as_path() {
+                return Ok(());
+            }
+            synced = synced.parent().expect("the base lies below the root");
+        }
+    }
+
+    /// Removes what is left of a folder whose objects are deleted.
+    pub fn remove_folder(&self, prefix: &str) -> io::Result<()> {
+        let Some(root) = &self.root else { return Ok(()) };
+        match fs::remove_dir_all(root.join("store").join(prefix)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn open_directory(path: &Path, create: bool) -> Result<Self, PlaceError> {
+        let io_error = |source| PlaceError::Io { path: path.to_owned(), source };
+        if create {
+            fs::create_dir_all(path).map_err(io_error)?;
+        }
+        let lock_path = path.join("LOCK");
+        let format_path = path.join("FORMAT");
+        let empty = fs::read_dir(path).map_err(io_error)?.next().is_none();
+        if !empty && !lock_path.exists() && !format_path.exists() {
+            return Err(PlaceError::Foreign(path.to_owned()));
+        }
+        let lock =
+            OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(io_error)?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
+            if error == rustix::io::Errno::WOULDBLOCK {
+                PlaceError::InUse(path.to_owned())
+            } else {
+                io_error(error.into())
+            }
+        })?;
+        match fs::read_to_string(&format_path) {
+            Ok(found) if found.trim() == FORMAT => {}
+            Ok(found) => {
+                return Err(PlaceError::Format { path: path.to_owned(), found: found.trim().to_owned() });
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                write_durably(&format_path, FORMAT.as_bytes()).map_err(io_error)?;
+            }
+            Err(error) => return Err(io_error(error)),
+        }
+        let store_root = path.join("store");
+        fs::create_dir_all(&store_root).map_err(io_error)?;
+        sync_directory(path).map_err(io_error)?;
+        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            sync_directory(parent).map_err(io_error)?;
+        }
+        remove_unfinished(&store_root).map_err(io_error)?;
+        let store = LocalFileSystem::new_with_prefix(&store_root)
+            .map_err(|error| io_error(io::Error::other(error)))?
+            .with_fsync(true);
+        Ok(Self { store: Arc::new(store), root: Some(path.to_owned()), _lock: Some(lock) })
+    }
+}
+
+fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+// The local store writes to `name#N` and then links it to `name`; a crash leaves the former.
+fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if entry.file_type()?.is_dir() {
+            remove_unfinished(&entry.path())?;
+        } else if let Some((_, number)) = name.to_string_lossy().rsplit_once('#')
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn one_process_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let setting = DataSetting::Directory(folder.path().join("data"));
+        let first = Place::open(&setting).unwrap();
+        assert!(matches!(Place::open(&setting), Err(PlaceError::InUse(_))));
+        drop(first);
+        Place::open(&setting).unwrap();
+    }
+
+    #[test]
+    fn a_foreign_directory_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("thesis.txt"), "years of work").unwrap();
+        let setting = DataSetting::Directory(folder.path().to_owned());
+        assert!(matches!(Place::open(&setting), Err(PlaceError::Foreign(_))));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn another_format_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("FORMAT"), "99").unwrap();
+        let setting = DataSetting::Directory(folder.path().to_owned());
+        let error = Place::open(&setting).err().unwrap();
+        assert!(error.to_string().contains("format 99"), "{error}");
+    }
+
+    #[test]
+    fn leftovers_of_interrupted_writes_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let setting = DataSetting::Directory(folder.path().to_owned());
+        drop(Place::open(&setting).unwrap());
+        let wal = folder.path().join("store/tables/1/wal");
+        fs::create_dir_all(&wal).unwrap();
+        fs::write(wal.join("00001.sst"), "kept").unwrap();
+        fs::write(wal.join("00002.sst#1"), "torn").unwrap();
+        drop(Place::open(&setting).unwrap());
+        assert!(wal.join("00001.sst").exists());
+        assert!(!wal.join("00002.sst#1").exists());
+    }
+}
