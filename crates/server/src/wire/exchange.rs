@@ -13,6 +13,7 @@ use hyper::header::{
 use hyper::http::request::Parts;
 use hyper::{Method, Request as HttpRequest, StatusCode};
 use parking_lot::Mutex;
+use strongroom_model::shape::model;
 use tokio::sync::Semaphore;
 
 use super::body::{self, BodyError};
@@ -21,7 +22,7 @@ use super::document;
 use super::limits::Limits;
 use super::request_id::RequestIds;
 use super::response::{self, Answer};
-use super::service::{is_dynamodb, operation, parse_target};
+use super::service::is_dynamodb;
 use super::{ApiError, Service, plain, query};
 use crate::auth::{Authenticator, Caller};
 use crate::clock::SystemClock;
@@ -136,7 +137,7 @@ fn route<'a>(head: &'a Parts, body: &[u8]) -> Route<'a> {
         return Route::NotACall;
     }
     let target = header(&head.headers, &X_AMZ_TARGET);
-    let service = parse_target(target);
+    let service = Service::from_target(target);
     let json = match service {
         Some((service, _)) if !is_dynamodb(service) => {
             content_type.starts_with("application/x-amz-json-1.") || content_type == "application/json"
@@ -158,7 +159,7 @@ async fn json_call<D: Dispatch>(
     operation_name: &str,
     id: &Arc<str>,
 ) -> Result<Output, ApiError> {
-    let Some(operation) = operation(service, operation_name) else {
+    let Some(operation) = model(service).operation(operation_name) else {
         return document::check_syntax(call.body)
             .and(Err(ApiError::new("UnknownOperationException", "")));
     };
@@ -168,7 +169,11 @@ async fn json_call<D: Dispatch>(
         Err(error) => return document::check_syntax(call.body).and(Err(error)),
     };
     let input = document::parse(service, call.body)?;
-    front.app.call(service, Request { caller, id: Arc::clone(id), operation, input }).await
+    operation
+        .validate(&input)
+        .map_err(|error| ApiError::new(error.code(), error.message().to_owned()))?;
+    let request = Request { caller, id: Arc::clone(id), operation: operation.name(), input };
+    front.app.call(service, request).await
 }
 
 async fn query_call<D: Dispatch>(
