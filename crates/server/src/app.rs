@@ -138,7 +138,7 @@ impl App {
     async fn run(&self, service: Service, request: Request) -> Result<Output, ApiError> {
         match service {
             Service::DynamoDb => dynamodb::dispatch(&self.engine, request).await,
-            Service::Kms => kms::dispatch(&self.kms, request).await,
+            Service::Kms => kms::dispatch(&self.kms, &request).await,
             Service::CloudTrail => cloudtrail::dispatch(self.kms.audit(), request).await,
             Service::Sts => sts::dispatch(request).await,
             Service::DynamoDbStreams | Service::Iam => Err(ApiError::new("UnknownOperationException", "")),

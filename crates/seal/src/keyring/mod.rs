@@ -344,4 +344,3 @@ impl Keys {
         self.0.push((entry, key));
     }
 }
-

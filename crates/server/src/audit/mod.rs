@@ -10,5 +10,5 @@ mod trail;
 
 pub(crate) use event::uuid;
 pub use event::{Actor, Event};
-pub use lookup::{Attribute, Found, Lookup, LookupPage};
+pub use lookup::{Attribute, Found, Lookup, LookupPage, Position};
 pub use trail::Audit;

@@ -79,6 +79,7 @@ impl Audit {
 /// The row of one event. Account and region each end with a zero byte.
 pub(super) fn event_row(account: &str, region: &str, millis: i64, sequence: u64) -> Vec<u8> {
     let mut row = place_prefix(account, region);
+    // No event is older than 1970, so times are never negative and sort as bytes.
     row.extend_from_slice(&millis.max(0).to_be_bytes());
     row.extend_from_slice(&sequence.to_be_bytes());
     row

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use strongroom_seal::keyring::{Keyring, KeyringError, KeyringStore};
 use object_store::path::Path;
 use strongroom_seal::data_keys::DataKeys;
+use strongroom_seal::keyring::{Keyring, KeyringError, KeyringStore};
 use strongroom_seal::object::StoreId;
 use strongroom_seal::secret::SecretKey;
 use strongroom_seal::store::SealedStore;
@@ -142,8 +142,7 @@ impl Engine {
         key_status: Option<Arc<KeyStatus>>,
     ) -> Result<Opening, StorageError> {
         let data_keys = Arc::new(data_keys);
-        let store =
-            SealedStore::new(self.store(), Arc::clone(&data_keys), Arc::clone(&self.parts.random));
+        let store = SealedStore::new(self.store(), Arc::clone(&data_keys), Arc::clone(&self.parts.random));
         let database =
             Database::open(&record.folder(), Arc::new(store), Arc::clone(&self.parts.block_cache)).await?;
         Ok(Opening::new(

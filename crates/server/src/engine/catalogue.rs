@@ -104,7 +104,8 @@ impl Engine {
             Some(start) => std::ops::Bound::Excluded(start),
             None => std::ops::Bound::Unbounded,
         };
-        let mut names = region.range::<str, _>((after, std::ops::Bound::Unbounded)).map(|(name, _)| name.clone());
+        let mut names =
+            region.range::<str, _>((after, std::ops::Bound::Unbounded)).map(|(name, _)| name.clone());
         let page: Vec<String> = names.by_ref().take(limit).collect();
         let more = names.next().is_some();
         (page, more)

@@ -54,7 +54,7 @@ impl Engine {
                 continue;
             }
             if record.switch.is_some() {
-                self.finish_switch(&table).await;
+                self.finish_switch(&table, None).await;
             }
             if record.inaccessible_millis.is_some() && self.is_remote(&record) {
                 // Nobody tells us when a key elsewhere comes back. On success the table is open again.

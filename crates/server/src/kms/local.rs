@@ -61,8 +61,14 @@ impl LocalTableKms {
         self.0.key_by_arn(key_arn).ok_or_else(|| KmsError::key_missing(key_arn))
     }
 
-    // An event about one key call for a table, filled in as far as is known before the call.
-    fn event(&self, name: &'static str, actor: Actor, key_arn: &str, context: &TableContext) -> Event {
+    /// An event about one key call for a table, filled in as far as is known before the call.
+    pub(super) fn event(
+        &self,
+        name: &'static str,
+        actor: Actor,
+        key_arn: &str,
+        context: &TableContext,
+    ) -> Event {
         let place = split_key_arn(key_arn).map(|(place, _)| place);
         let place = place.unwrap_or_else(|| Place {
             account: context.account.as_str().into(),
@@ -84,21 +90,28 @@ impl LocalTableKms {
         }
     }
 
-    // Records what came out of a call and puts the outcome into the trait's terms.
-    async fn finish<T>(&self, mut event: Event, outcome: Result<T, KmsError>) -> Result<T, TableKmsError> {
-        if let Some(key) = event.resources.first().and_then(|arn| self.0.key_by_arn(arn)) {
-            self.0.count_call(&key.arn, event.name);
+    /// Records what came out of a call. A call that was not answered leaves no event.
+    pub(super) async fn finish<T>(
+        &self,
+        mut event: Event,
+        outcome: Result<T, TableKmsError>,
+    ) -> Result<T, TableKmsError> {
+        match &outcome {
+            Ok(_) => {}
+            Err(TableKmsError::Refused { code, message, request_id }) => {
+                event.error = Some((code.clone(), message.clone()));
+                event.response_elements = Value::Null;
+                event.request_id = request_id.as_str().into();
+            }
+            Err(TableKmsError::Unreachable(_)) => return outcome,
         }
-        let is_visible = &*event.account != Place::SERVICE_ACCOUNT;
-        if let Err(error) = &outcome {
-            event.error = Some((error.code().to_owned(), error.message().to_owned()));
-            event.response_elements = Value::Null;
+        if let Some(key_arn) = event.resources.first() {
+            self.0.count_call(&key_arn.as_str().into(), event.name);
         }
-        if is_visible {
-            let recorded = self.0.commit_event(&event).await;
-            recorded.map_err(|error| refusal(&error, &event.request_id))?;
+        if &*event.account != Place::SERVICE_ACCOUNT {
+            self.0.commit_event(&event).await.map_err(|error| refusal(&error, &event.request_id))?;
         }
-        outcome.map_err(|error| refusal(&error, &event.request_id))
+        outcome
     }
 
     async fn describe(&self, caller: &Caller, identifier: &str) -> Result<Arc<Key>, KmsError> {
@@ -171,6 +184,7 @@ impl TableKms for LocalTableKms {
             event.resources = Vec::new();
         }
         let request_id = Arc::clone(&event.request_id);
+        let outcome = outcome.map_err(|error| refusal(&error, &request_id));
         let key = self.finish(event, outcome).await?;
         // DescribeKey itself succeeds on a key in any state; a table needs one that can be used.
         key.check_enabled().map_err(|error| refusal(&error, &request_id))?;
@@ -201,7 +215,10 @@ impl TableKms for LocalTableKms {
         });
         let key = match checked {
             Ok(key) => key,
-            Err(error) => return self.finish(event, Err(error)).await,
+            Err(error) => {
+                let refused = refusal(&error, &event.request_id);
+                return self.finish(event, Err(refused)).await;
+            }
         };
         let grant = Grant {
             id: self.0.new_grant_id(),
@@ -232,7 +249,7 @@ impl TableKms for LocalTableKms {
         let mut event = self.event("GenerateDataKey", Actor::DynamoDb, key_arn, context);
         event.request_parameters =
             json!({ "keyId": key_arn, "keySpec": "AES_256", "encryptionContext": context.pairs() });
-        let outcome = self.generate(key_arn, context);
+        let outcome = self.generate(key_arn, context).map_err(|error| refusal(&error, &event.request_id));
         self.finish(event, outcome).await
     }
 
@@ -247,6 +264,7 @@ impl TableKms for LocalTableKms {
         let mut event = self.event("Decrypt", actor, key_arn, context);
         event.request_parameters = json!({ "encryptionContext": context.pairs() });
         let outcome = self.decrypt(caller, key_arn, wrapped, context);
+        let outcome = outcome.map_err(|error| refusal(&error, &event.request_id));
         self.finish(event, outcome).await
     }
 
@@ -276,16 +294,19 @@ impl TableKms for LocalTableKms {
         });
         let (key, grant) = match found {
             Ok(found) => found,
-            Err(error) => return self.finish(event, Err(error)).await,
+            Err(error) => {
+                let refused = refusal(&error, &event.request_id);
+                return self.finish(event, Err(refused)).await;
+            }
         };
         self.0.count_call(&key.arn, event.name);
         let request_id = Arc::clone(&event.request_id);
-        let committed = self.0.commit(turn, vec![Change::GrantGone(key, grant)], Some(event)).await;
+        let committed = self.0.commit(turn, vec![Change::GrantRetired(key, grant)], Some(event)).await;
         committed.map_err(|error| refusal(&error, &request_id))
     }
 }
 
-fn refusal(error: &KmsError, request_id: &str) -> TableKmsError {
+pub(super) fn refusal(error: &KmsError, request_id: &str) -> TableKmsError {
     match error {
         KmsError::Refused { code, message } => TableKmsError::Refused {
             code: (*code).to_owned(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::grant::Grant;
-use super::key::{Key, KeyStatus, Place};
+use super::key::{Key, KeyState, KeyStatus, Place};
 use super::rows::{self, Alias, Row};
 use crate::storage::{Batch, StorageError};
 
@@ -37,22 +37,39 @@ pub(crate) enum Change {
     AliasGone(Place, String),
     /// A new grant.
     Grant(Place, Grant),
-    /// A grant that was retired or revoked.
-    GrantGone(Arc<Key>, Arc<Grant>),
+    /// A grant that its principal gave back.
+    GrantRetired(Arc<Key>, Arc<Grant>),
+    /// A grant that was taken away.
+    GrantRevoked(Arc<Key>, Arc<Grant>),
 }
 
 /// What happened to a key, for those who hold something that depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeyChange {
-    /// The key was enabled, disabled, scheduled for deletion, or deleted; its `KeyStatus` says which.
-    State {
-        /// The key's ARN.
-        key_arn: Arc<str>,
+pub struct KeyChange {
+    /// The key's ARN.
+    pub key_arn: Arc<str>,
+    /// What happened.
+    pub event: KeyEvent,
+}
+
+/// The things that can happen to a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyEvent {
+    /// It may be used (again).
+    Enabled,
+    /// It may not be used: somebody disabled it, or its deletion was cancelled.
+    Disabled,
+    /// It will be deleted and may not be used.
+    PendingDeletion,
+    /// It is gone for good.
+    Deleted,
+    /// A grant was taken away.
+    GrantRevoked {
+        /// The grant's id.
+        grant_id: String,
     },
-    /// A grant is no more: it was revoked or retired.
-    Grant {
-        /// The key's ARN.
-        key_arn: Arc<str>,
+    /// A grant was given back.
+    GrantRetired {
         /// The grant's id.
         grant_id: String,
     },
@@ -103,6 +120,7 @@ impl State {
 
     /// Makes a change that is durable visible, and says whom to tell what.
     pub fn apply(&mut self, change: Change) -> Option<KeyChange> {
+        let told = |key: &Key, event| Some(KeyChange { key_arn: Arc::clone(&key.arn), event });
         match change {
             Change::NewKey(key) => {
                 self.put_key(key);
@@ -112,9 +130,14 @@ impl State {
                 let before = self.keys(&key.place).and_then(|keys| keys.keys.get(&key.id));
                 let is_same_state = before.is_some_and(|before| before.record.state == key.record.state);
                 key.status.set(key.record.state);
-                let key_arn = Arc::clone(&key.arn);
+                let event = match key.record.state {
+                    KeyState::Enabled => KeyEvent::Enabled,
+                    KeyState::Disabled => KeyEvent::Disabled,
+                    KeyState::PendingDeletion => KeyEvent::PendingDeletion,
+                };
+                let news = if is_same_state { None } else { told(&key, event) };
                 self.put_key(key);
-                (!is_same_state).then_some(KeyChange::State { key_arn })
+                news
             }
             Change::Destroy(key) => {
                 key.status.set_deleted();
@@ -122,7 +145,7 @@ impl State {
                 keys.keys.remove(&key.id);
                 keys.aliases.retain(|_, alias| alias.target_key_id != key.id);
                 keys.grants.retain(|(key_id, _), _| *key_id != key.id);
-                Some(KeyChange::State { key_arn: Arc::clone(&key.arn) })
+                told(&key, KeyEvent::Deleted)
             }
             Change::Alias(place, name, alias) => {
                 self.0.entry(place).or_default().aliases.insert(name, alias);
@@ -136,12 +159,20 @@ impl State {
                 self.put_grant(place, grant);
                 None
             }
-            Change::GrantGone(key, grant) => {
-                let keys = self.0.entry(key.place.clone()).or_default();
-                keys.grants.remove(&(Arc::clone(&key.id), grant.id.clone()));
-                Some(KeyChange::Grant { key_arn: Arc::clone(&key.arn), grant_id: grant.id.clone() })
+            Change::GrantRetired(key, grant) => {
+                self.remove_grant(&key, &grant);
+                told(&key, KeyEvent::GrantRetired { grant_id: grant.id.clone() })
+            }
+            Change::GrantRevoked(key, grant) => {
+                self.remove_grant(&key, &grant);
+                told(&key, KeyEvent::GrantRevoked { grant_id: grant.id.clone() })
             }
         }
+    }
+
+    fn remove_grant(&mut self, key: &Key, grant: &Grant) {
+        let keys = self.0.entry(key.place.clone()).or_default();
+        keys.grants.remove(&(Arc::clone(&key.id), grant.id.clone()));
     }
 
     fn put_key(&mut self, key: Key) {
@@ -192,7 +223,9 @@ impl Change {
             }
             Self::AliasGone(place, name) => batch.delete(rows::alias_row(place, name)),
             Self::Grant(place, grant) => batch.put(rows::grant_row(place, grant), rows::json_value(grant)),
-            Self::GrantGone(key, grant) => batch.delete(rows::grant_row(&key.place, grant)),
+            Self::GrantRetired(key, grant) | Self::GrantRevoked(key, grant) => {
+                batch.delete(rows::grant_row(&key.place, grant));
+            }
         }
     }
 
@@ -200,7 +233,7 @@ impl Change {
     pub fn place(&self) -> &Place {
         match self {
             Self::NewKey(key) | Self::Key(key) => &key.place,
-            Self::Destroy(key) | Self::GrantGone(key, _) => &key.place,
+            Self::Destroy(key) | Self::GrantRetired(key, _) | Self::GrantRevoked(key, _) => &key.place,
             Self::Alias(place, ..) | Self::AliasGone(place, _) | Self::Grant(place, _) => place,
         }
     }

@@ -1,8 +1,10 @@
 //! One module per service, one file per API action: input, checks in AWS's
 //! order, effect, output.
 
+pub mod cloudtrail;
 pub mod dynamodb;
 pub mod kms;
+pub mod sts;
 
 use std::sync::Arc;
 

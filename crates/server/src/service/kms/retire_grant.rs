@@ -37,7 +37,7 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Value, KmsError> {
     }
     call.end_dry_run()?;
     let response_elements = json!({ "keyId": key.arn });
-    call.commit(turn, vec![Change::GrantGone(key, grant)], response_elements).await?;
+    call.commit(turn, vec![Change::GrantRetired(key, grant)], response_elements).await?;
     Ok(json!({}))
 }
 

@@ -15,6 +15,6 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Value, KmsError> {
     let grant = find(call, &key, grant_id)?;
     call.end_dry_run()?;
     let response_elements = json!({ "keyId": key.arn });
-    call.commit(turn, vec![Change::GrantGone(key, grant)], response_elements).await?;
+    call.commit(turn, vec![Change::GrantRevoked(key, grant)], response_elements).await?;
     Ok(json!({}))
 }

@@ -1,0 +1,360 @@
+//! The key calls DynamoDB makes, answered by a key service over the network.
+//!
+//! Customers' keys live there; service-owned keys and the managed key stay in
+//! this process, so that a table without a customer's key never depends on a
+//! network. The other side's trail sees only this server's own credentials, so
+//! the trail here keeps who they were used for.
+//!
+//! Nothing is retried behind the caller's back: the cache of table keys decides
+//! what an unanswered call means.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_credential_types::Credentials;
+use aws_sdk_kms::Client;
+use aws_sdk_kms::config::http::HttpResponse;
+use aws_sdk_kms::config::retry::RetryConfig;
+use aws_sdk_kms::config::timeout::TimeoutConfig;
+use aws_sdk_kms::config::{BehaviorVersion, Config, Region};
+use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_kms::operation::RequestId;
+use aws_sdk_kms::primitives::Blob;
+use aws_sdk_kms::types::{
+    DataKeySpec, GrantConstraints, GrantOperation, KeyManagerType, KeyMetadata, KeySpec, KeyState,
+};
+
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use strongroom_seal::secret::SecretKey;
+
+use super::authorize::{Requester, Via, foreign_key_refused};
+use super::error::KmsError;
+use super::identifier::split_key_arn;
+use super::local::{LocalTableKms, TABLE_GRANT_OPERATIONS, refusal};
+use super::managed::DYNAMODB_ALIAS;
+use super::table_kms::{KeyDescription, KeyManager, NewTableKey, TableContext, TableKms, TableKmsError};
+use crate::audit::{Actor, Event};
+use crate::auth::Caller;
+
+/// A key service over the network, as DynamoDB uses it.
+pub struct RemoteTableKms {
+    local: LocalTableKms,
+    endpoint: String,
+    credentials: Credentials,
+    clients: Mutex<HashMap<String, Client>>,
+}
+
+impl RemoteTableKms {
+    /// Uses the key service at `endpoint` (an `http` or `https` URL) for customers' keys, and `local` for all others.
+    pub fn new(local: LocalTableKms, endpoint: impl Into<String>, credentials: Credentials) -> Self {
+        Self { local, endpoint: endpoint.into(), credentials, clients: Mutex::default() }
+    }
+
+    /// The credentials in `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, if there is one,
+    /// `AWS_SESSION_TOKEN`; `None` unless the first two are set.
+    pub fn credentials_from_environment() -> Option<Credentials> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let access_key_id = variable("AWS_ACCESS_KEY_ID")?;
+        let secret_access_key = variable("AWS_SECRET_ACCESS_KEY")?;
+        let session_token = variable("AWS_SESSION_TOKEN");
+        Some(Credentials::new(access_key_id, secret_access_key, session_token, None, "environment"))
+    }
+
+    fn client(&self, region: &str) -> Client {
+        let mut clients = self.clients.lock();
+        if let Some(client) = clients.get(region) {
+            return client.clone();
+        }
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(CALL_TIMEOUT)
+            .operation_timeout(CALL_TIMEOUT)
+            .build();
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(region.to_owned()))
+            .endpoint_url(&self.endpoint)
+            .credentials_provider(self.credentials.clone())
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts)
+            .build();
+        let client = Client::from_conf(config);
+        clients.insert(region.to_owned(), client.clone());
+        client
+    }
+
+    fn client_of(&self, key_arn: &str, context: &TableContext) -> Client {
+        let place = split_key_arn(key_arn).map(|(place, _)| place);
+        self.client(place.as_ref().map_or(&context.region, |place| &place.region))
+    }
+
+    // Whether `key`, as a caller typed it, means a key of this process.
+    fn is_local(&self, caller: &Caller, key: &str) -> bool {
+        let (region, account) = (&caller.region, &caller.principal.account);
+        let arn = if key.starts_with("arn:") {
+            key.to_owned()
+        } else if key.starts_with("alias/") {
+            format!("arn:aws:kms:{region}:{account}:{key}")
+        } else {
+            format!("arn:aws:kms:{region}:{account}:key/{key}")
+        };
+        arn.ends_with(&format!(":{DYNAMODB_ALIAS}")) || self.local.holds_built_in(&arn)
+    }
+
+    async fn describe(&self, caller: &Caller, key: &str) -> Result<KeyMetadata, TableKmsError> {
+        let described = self.client(&caller.region).describe_key().key_id(key).send().await;
+        let described = described.map_err(|error| failure(&error))?;
+        let nothing = || TableKmsError::Unreachable("DescribeKey was answered without a key".to_owned());
+        described.key_metadata.ok_or_else(nothing)
+    }
+}
+
+#[async_trait]
+impl TableKms for RemoteTableKms {
+    async fn service_key(&self, region: &str) -> Result<KeyDescription, TableKmsError> {
+        self.local.service_key(region).await
+    }
+
+    async fn describe_key(&self, caller: &Caller, key: &str) -> Result<KeyDescription, TableKmsError> {
+        if self.is_local(caller, key) {
+            return self.local.describe_key(caller, key).await;
+        }
+        let outcome = self.describe(caller, key).await;
+        let resource = outcome.as_ref().ok().and_then(|metadata| metadata.arn.clone());
+        let actor = Actor::UserThroughDynamoDb(caller.clone());
+        let mut event = self.local.event("DescribeKey", actor, "", &own_context(caller));
+        event.request_parameters = json!({ "keyId": resource.as_deref().unwrap_or(key) });
+        event.resources = resource.into_iter().collect();
+        let request_id = Arc::clone(&event.request_id);
+        let metadata = self.local.finish(event, outcome).await?;
+        usable(caller, metadata).map_err(|error| refusal(&error, &request_id))
+    }
+
+    async fn create_grant(
+        &self,
+        caller: &Caller,
+        key_arn: &str,
+        context: &TableContext,
+    ) -> Result<String, TableKmsError> {
+        if self.local.holds_built_in(key_arn) {
+            return self.local.create_grant(caller, key_arn, context).await;
+        }
+        let principal = format!("dynamodb.{}.amazonaws.com", context.region);
+        let constraints =
+            GrantConstraints::builder().set_encryption_context_subset(Some(pairs(context))).build();
+        let operations = TABLE_GRANT_OPERATIONS.map(GrantOperation::from).to_vec();
+        let created = self
+            .client_of(key_arn, context)
+            .create_grant()
+            .key_id(key_arn)
+            .grantee_principal(&principal)
+            .retiring_principal(&principal)
+            .set_operations(Some(operations))
+            .constraints(constraints)
+            .send()
+            .await;
+        let outcome = created.map_err(|error| failure(&error)).and_then(|created| {
+            let nothing =
+                || TableKmsError::Unreachable("CreateGrant was answered without a grant".to_owned());
+            created.grant_id.ok_or_else(nothing)
+        });
+        let actor = Actor::UserThroughDynamoDb(caller.clone());
+        let mut event = self.local.event("CreateGrant", actor, key_arn, context);
+        event.request_parameters = json!({
+            "keyId": key_arn,
+            "granteePrincipal": principal,
+            "retiringPrincipal": principal,
+            "operations": TABLE_GRANT_OPERATIONS,
+            "constraints": { "encryptionContextSubset": context.pairs() },
+        });
+        event.response_elements =
+            outcome.as_ref().map_or(Value::Null, |grant_id| json!({ "grantId": grant_id, "keyId": key_arn }));
+        self.local.finish(event, outcome).await
+    }
+
+    async fn generate_table_key(
+        &self,
+        key_arn: &str,
+        context: &TableContext,
+    ) -> Result<NewTableKey, TableKmsError> {
+        if self.local.holds_built_in(key_arn) {
+            return self.local.generate_table_key(key_arn, context).await;
+        }
+        let generated = self
+            .client_of(key_arn, context)
+            .generate_data_key()
+            .key_id(key_arn)
+            .key_spec(DataKeySpec::Aes256)
+            .set_encryption_context(Some(pairs(context)))
+            .send()
+            .await;
+        let outcome = generated.map_err(|error| failure(&error)).and_then(|generated| {
+            let nothing =
+                || TableKmsError::Unreachable("GenerateDataKey was answered without a key".to_owned());
+            let plaintext = generated.plaintext.and_then(secret).ok_or_else(nothing)?;
+            let wrapped = generated.ciphertext_blob.ok_or_else(nothing)?.into_inner();
+            Ok(NewTableKey { plaintext, wrapped })
+        });
+        let mut event = self.local.event("GenerateDataKey", Actor::DynamoDb, key_arn, context);
+        event.request_parameters =
+            json!({ "keyId": key_arn, "keySpec": "AES_256", "encryptionContext": context.pairs() });
+        self.local.finish(event, outcome).await
+    }
+
+    async fn decrypt_table_key(
+        &self,
+        caller: Option<&Caller>,
+        key_arn: &str,
+        wrapped: &[u8],
+        context: &TableContext,
+    ) -> Result<SecretKey, TableKmsError> {
+        if self.local.holds_built_in(key_arn) {
+            return self.local.decrypt_table_key(caller, key_arn, wrapped, context).await;
+        }
+        let decrypted = self
+            .client_of(key_arn, context)
+            .decrypt()
+            .key_id(key_arn)
+            .ciphertext_blob(Blob::new(wrapped))
+            .set_encryption_context(Some(pairs(context)))
+            .send()
+            .await;
+        let outcome = decrypted.map_err(|error| failure(&error)).and_then(|decrypted| {
+            let nothing = || TableKmsError::Unreachable("Decrypt was answered without a key".to_owned());
+            decrypted.plaintext.and_then(secret).ok_or_else(nothing)
+        });
+        let actor = caller.map_or(Actor::DynamoDb, |caller| Actor::UserThroughDynamoDb(caller.clone()));
+        let mut event: Event = self.local.event("Decrypt", actor, key_arn, context);
+        event.request_parameters = json!({ "encryptionContext": context.pairs() });
+        self.local.finish(event, outcome).await
+    }
+
+    async fn has_grant(
+        &self,
+        key_arn: &str,
+        grant_id: &str,
+        context: &TableContext,
+    ) -> Result<bool, TableKmsError> {
+        if self.local.holds_built_in(key_arn) {
+            return self.local.has_grant(key_arn, grant_id, context).await;
+        }
+        let client = self.client_of(key_arn, context);
+        let listed = client.list_grants().key_id(key_arn).grant_id(grant_id).send().await;
+        let listed = listed.map_err(|error| failure(&error))?;
+        Ok(listed.grants().iter().any(|grant| grant.grant_id() == Some(grant_id)))
+    }
+
+    async fn retire_grant(
+        &self,
+        key_arn: &str,
+        grant_id: &str,
+        context: &TableContext,
+    ) -> Result<(), TableKmsError> {
+        if self.local.holds_built_in(key_arn) {
+            return self.local.retire_grant(key_arn, grant_id, context).await;
+        }
+        let client = self.client_of(key_arn, context);
+        let retired = client.retire_grant().key_id(key_arn).grant_id(grant_id).send().await;
+        let outcome = retired.map(|_| ()).map_err(|error| failure(&error));
+        let mut event = self.local.event("RetireGrant", Actor::DynamoDb, key_arn, context);
+        event.additional_data = json!({ "grantId": grant_id });
+        event.response_elements = json!({ "keyId": key_arn });
+        self.local.finish(event, outcome).await
+    }
+}
+
+// Whether a table can be protected with the described key, in the words the service has for it.
+fn usable(caller: &Caller, metadata: KeyMetadata) -> Result<KeyDescription, KmsError> {
+    let arn = metadata.arn.unwrap_or_default();
+    let (place, _) = split_key_arn(&arn).ok_or_else(|| KmsError::key_missing(&arn))?;
+    if place.region != caller.region {
+        return Err(KmsError::arn_elsewhere(&place.region));
+    }
+    if place.account != caller.principal.account {
+        let requester = Requester { caller, action: "CreateGrant", via: Via::DynamoDb };
+        return Err(foreign_key_refused(requester, &arn));
+    }
+    if metadata.key_spec.is_some_and(|spec| spec != KeySpec::SymmetricDefault) {
+        let text = format!("{arn} is not a symmetric encryption key, which a table needs.");
+        return Err(KmsError::new("InvalidKeyUsageException", text));
+    }
+    match metadata.key_state {
+        Some(KeyState::Enabled) => {}
+        Some(KeyState::Disabled) => return Err(KmsError::disabled(&arn)),
+        Some(KeyState::PendingDeletion) => return Err(KmsError::pending_deletion(&arn)),
+        state => {
+            let state = state.map_or_else(|| "unknown".to_owned(), |state| state.to_string());
+            let text = format!("{arn} cannot be used in its state {state}.");
+            return Err(KmsError::new("KMSInvalidStateException", text));
+        }
+    }
+    let manager = match metadata.key_manager {
+        Some(KeyManagerType::Aws) => KeyManager::Aws,
+        _ => KeyManager::Customer,
+    };
+    Ok(KeyDescription { arn, manager })
+}
+
+// Refused is what the key service decided; everything else was no answer.
+fn failure<E: ProvideErrorMetadata + RequestId + std::error::Error + 'static>(
+    error: &SdkError<E, HttpResponse>,
+) -> TableKmsError {
+    let SdkError::ServiceError(answer) = error else {
+        return TableKmsError::Unreachable(causes(error));
+    };
+    let status = answer.raw().status().as_u16();
+    let Some(code) = answer.err().code().filter(|_| status < 500 && status != 429) else {
+        return TableKmsError::Unreachable(format!("HTTP status {status}"));
+    };
+    if UNANSWERED.contains(&code) {
+        return TableKmsError::Unreachable(format!("{code}, HTTP status {status}"));
+    }
+    TableKmsError::Refused {
+        code: code.to_owned(),
+        message: answer.err().message().unwrap_or_default().to_owned(),
+        request_id: answer.err().request_id().unwrap_or_default().to_owned(),
+    }
+}
+
+// An error with its sources; the outermost alone says only "dispatch failure".
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}
+
+fn pairs(context: &TableContext) -> HashMap<String, String> {
+    context.pairs().into_iter().collect()
+}
+
+fn own_context(caller: &Caller) -> TableContext {
+    TableContext {
+        table_name: String::new(),
+        account: caller.principal.account.to_string(),
+        region: caller.region.to_string(),
+    }
+}
+
+fn secret(plaintext: Blob) -> Option<SecretKey> {
+    SecretKey::from_slice(&mut plaintext.into_inner())
+}
+
+/// Codes by which the key service says that it could not decide.
+const UNANSWERED: [&str; 6] = [
+    "DependencyTimeoutException",
+    "KMSInternalException",
+    "KeyUnavailableException",
+    "Throttling",
+    "ThrottlingException",
+    "RequestLimitExceeded",
+];
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
