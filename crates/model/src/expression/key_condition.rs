@@ -4,17 +4,19 @@
 //! source with the other expressions, the shape before the table is looked up,
 //! and then whether they fit the schema of the table or index.
 
+use super::condition::ConditionTree;
+use super::legacy::{AttributeComparison, ComparisonOperator};
 use super::operators::Comparator;
 use super::placeholders::Placeholders;
 use super::tree::{Function, NodeId, NodeKind};
-use super::{Condition, ExpressionError, ExpressionKind};
+use super::{ExpressionError, ExpressionKind};
 use crate::attribute::AttributeValue;
 use crate::key::{KeyAttribute, KeySchema, KeyValue, SortCondition};
 
 /// A parsed `KeyConditionExpression`.
 #[derive(Clone)]
 pub struct KeyConditionExpression {
-    condition: Condition,
+    condition: ConditionTree,
 }
 
 /// Conditions on attributes that should be the keys', one for each attribute.
@@ -45,6 +47,8 @@ enum Operator {
     Compare(Comparator),
     Between,
     BeginsWith,
+    /// One that no key can be looked up by.
+    NotIndexable,
 }
 
 impl KeyConditionExpression {
@@ -53,7 +57,7 @@ impl KeyConditionExpression {
         source: &str,
         placeholders: &mut Placeholders,
     ) -> Result<KeyConditionExpression, ExpressionError> {
-        let condition = Condition::parse(ExpressionKind::KeyCondition, source, placeholders)?;
+        let condition = ConditionTree::parse(ExpressionKind::KeyCondition, source, placeholders)?;
         Ok(KeyConditionExpression { condition })
     }
 
@@ -62,10 +66,7 @@ impl KeyConditionExpression {
     pub fn conditions(&self) -> Result<KeyConditions, ExpressionError> {
         let mut conditions = Vec::new();
         self.collect(&mut conditions).map_err(ExpressionError::new)?;
-        if conditions.len() > 2 {
-            return Err(ExpressionError::new("Conditions can be of length 1 or 2 only"));
-        }
-        Ok(KeyConditions { conditions })
+        KeyConditions::new(conditions)
     }
 
     fn collect(&self, conditions: &mut Vec<AttributeCondition>) -> Result<(), String> {
@@ -103,7 +104,7 @@ impl KeyConditionExpression {
         let first_name = match operator {
             Operator::Between => Some("BETWEEN"),
             Operator::BeginsWith => Some(Function::BeginsWith.name()),
-            Operator::Compare(_) => None,
+            _ => None,
         };
         let first = tree.child(id, 0);
         if let (Some(name), Some(_)) = (first_name, tree.value(first)) {
@@ -142,6 +143,28 @@ impl KeyConditionExpression {
 }
 
 impl KeyConditions {
+    /// The conditions that `KeyConditions` are.
+    pub fn from_comparisons(comparisons: Vec<AttributeComparison>) -> Result<KeyConditions, ExpressionError> {
+        comparisons.iter().try_for_each(AttributeComparison::check)?;
+        let conditions = comparisons.into_iter().map(|comparison| {
+            let operator = match (comparison.operator, comparison.operator.comparator()) {
+                (ComparisonOperator::Between, _) => Operator::Between,
+                (ComparisonOperator::BeginsWith, _) => Operator::BeginsWith,
+                (_, Some(comparator)) if comparator != Comparator::NotEqual => Operator::Compare(comparator),
+                _ => Operator::NotIndexable,
+            };
+            AttributeCondition { name: comparison.name.into_boxed_str(), operator, values: comparison.values }
+        });
+        KeyConditions::new(conditions.collect())
+    }
+
+    fn new(conditions: Vec<AttributeCondition>) -> Result<KeyConditions, ExpressionError> {
+        match conditions.len() {
+            1 | 2 => Ok(KeyConditions { conditions }),
+            _ => Err(ExpressionError::new("Conditions can be of length 1 or 2 only")),
+        }
+    }
+
     /// The conditions as those on the keys of a table or index.
     pub fn for_schema(&self, schema: &KeySchema) -> Result<KeyCondition, ExpressionError> {
         let on = |attribute: &KeyAttribute| {
@@ -173,6 +196,11 @@ impl KeyConditions {
 impl AttributeCondition {
     /// The condition's values as those of a key attribute.
     fn key_values(&self, attribute: &KeyAttribute) -> Result<Vec<KeyValue>, ExpressionError> {
+        if self.operator == Operator::NotIndexable {
+            return Err(ExpressionError::new(
+                "Attempted conditional constraint is not an indexable operation",
+            ));
+        }
         let values = self.values.iter().map(|value| KeyValue::of(value, attribute.key_type));
         values.collect::<Option<_>>().ok_or_else(|| {
             ExpressionError::new(
@@ -195,7 +223,9 @@ impl AttributeCondition {
             Operator::Compare(Comparator::GreaterOrEqual) => SortCondition::GreaterOrEqual(next()?),
             Operator::Between => SortCondition::Between(next()?, next()?),
             Operator::BeginsWith => SortCondition::BeginsWith(next()?),
-            Operator::Compare(Comparator::NotEqual) => return Err(ExpressionError::new(NOT_SUPPORTED)),
+            Operator::Compare(Comparator::NotEqual) | Operator::NotIndexable => {
+                return Err(ExpressionError::new(NOT_SUPPORTED));
+            }
         })
     }
 }
@@ -282,6 +312,46 @@ mod tests {
         let prefix = condition("begins_with(sk, :s) AND pk = :s2", Some(KeyType::S)).unwrap();
         assert_eq!(prefix.hash, KeyValue::S("y".into()));
         assert_eq!(prefix.sort, Some(SortCondition::BeginsWith(KeyValue::S("x".into()))));
+    }
+
+    #[test]
+    fn the_old_parameter_means_the_same() {
+        let comparison = |name: &str, operator: &str, values: &[serde_json::Value]| AttributeComparison {
+            name: name.into(),
+            operator: ComparisonOperator::from_name(operator).unwrap(),
+            values: values.iter().map(|value| from_json(value).unwrap()).collect(),
+        };
+        let condition = |comparisons: Vec<AttributeComparison>| {
+            KeyConditions::from_comparisons(comparisons)
+                .and_then(|conditions| conditions.for_schema(&schema(Some(KeyType::N))))
+                .map_err(|error| error.message().to_string())
+        };
+        let hash = || comparison("pk", "EQ", &[json!({"S": "x"})]);
+        let one = || json!({"N": "1"});
+        let sort = SortCondition::Between(KeyValue::N(Number::from(1)), KeyValue::N(Number::from(2)));
+        assert_eq!(
+            condition(vec![comparison("sk", "BETWEEN", &[one(), json!({"N": "2"})]), hash()]),
+            Ok(KeyCondition { hash: KeyValue::S("x".into()), sort: Some(sort) })
+        );
+        assert_eq!(condition(vec![hash()]).unwrap().sort, None);
+        let not_indexable = "Attempted conditional constraint is not an indexable operation";
+        for (comparisons, message) in [
+            (vec![], "Conditions can be of length 1 or 2 only"),
+            (vec![hash(), hash(), hash()], "Conditions can be of length 1 or 2 only"),
+            (vec![comparison("pk", "NULL", &[])], not_indexable),
+            (vec![comparison("pk", "NE", &[json!({"S": "x"})])], not_indexable),
+            (vec![hash(), comparison("sk", "CONTAINS", &[one()])], not_indexable),
+            (vec![hash(), comparison("sk", "IN", &[one()])], not_indexable),
+            (vec![comparison("pk", "LT", &[json!({"S": "x"})])], "Query key condition not supported"),
+            (vec![hash(), comparison("zz", "EQ", &[one()])], "Query condition missed key schema element: sk"),
+            (
+                vec![hash(), comparison("sk", "EQ", &[])],
+                "One or more parameter values were invalid: Invalid number of argument(s) for the EQ \
+                 ComparisonOperator",
+            ),
+        ] {
+            assert_eq!(condition(comparisons), Err(message.to_string()));
+        }
     }
 
     #[test]

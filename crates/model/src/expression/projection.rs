@@ -1,5 +1,7 @@
 //! Projections: which parts of an item to return.
 
+use std::collections::BTreeSet;
+
 use super::condition::check_key_access;
 use super::lexer::{TokenKind, Tokens};
 use super::path::Path;
@@ -24,17 +26,17 @@ impl Projection {
         parse(source, placeholders).map_err(|text| ExpressionError::invalid(ExpressionKind::Projection, text))
     }
 
-    /// The projection to these top-level attributes, each named once.
-    pub fn of_attributes<'a>(names: impl IntoIterator<Item = &'a str>) -> Projection {
-        let mut tree = PathTree::default();
-        let mut paths: Vec<Path> = Vec::new();
-        for path in names.into_iter().map(Path::top_level) {
-            // A name that is there already selects nothing more.
-            if tree.insert(&path).is_ok() {
-                paths.push(path);
-            }
+    /// The projection that `AttributesToGet` is: to top-level attributes,
+    /// each of which may be named once.
+    pub fn from_attributes_to_get(names: &[String]) -> Result<Projection, ExpressionError> {
+        let mut seen = BTreeSet::new();
+        if let Some(duplicate) = names.iter().find(|name| !seen.insert(name.as_str())) {
+            return Err(ExpressionError::new(format!(
+                "One or more parameter values were invalid: Duplicate value in attribute name: {duplicate}"
+            )));
         }
-        Projection { paths, tree }
+        let tree = PathTree::of_attributes(names.iter().map(String::as_str));
+        Ok(Projection { paths: names.iter().map(|name| Path::top_level(name)).collect(), tree })
     }
 
     /// The paths, in the order of the source.
@@ -185,7 +187,13 @@ mod tests {
             let projected = parse(source).unwrap_or_else(|error| panic!("`{source}`: {error}")).apply(&item);
             assert_eq!(item_to_json(&projected), expected, "{source}");
         }
-        let attributes = Projection::of_attributes(["pk", "m.x", "pk"]).apply(&item);
-        assert_eq!(item_to_json(&attributes), json!({"pk": {"S": "k"}, "m.x": {"S": "dotted"}}));
+        let attributes = ["pk", "m.x", "z"].map(String::from);
+        let projected = Projection::from_attributes_to_get(&attributes).unwrap().apply(&item);
+        assert_eq!(item_to_json(&projected), json!({"pk": {"S": "k"}, "m.x": {"S": "dotted"}}));
+        let twice = Projection::from_attributes_to_get(&["a", "b", "a"].map(String::from));
+        assert_eq!(
+            twice.unwrap_err().message(),
+            "One or more parameter values were invalid: Duplicate value in attribute name: a"
+        );
     }
 }
