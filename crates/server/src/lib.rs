@@ -4,8 +4,10 @@
 //! checks and runs one API action, `engine` and `kms` keep the state, `storage`
 //! holds SlateDB, and everything storage writes passes the seal.
 
+pub mod app;
 pub mod audit;
 pub mod auth;
+pub mod cli;
 pub mod clock;
 pub mod engine;
 pub mod kms;

@@ -15,6 +15,7 @@ use super::model::{
     Bound, Kind, Limits, Member, Model, Operation, Pattern, Protocol, Shape, ShapeId, Structure,
 };
 use super::service::Service;
+use super::text;
 
 /// The model of `service` as its data says, and then as the service really behaves.
 pub(super) fn model(service: Service, data: &'static str) -> Model {
@@ -67,7 +68,7 @@ impl Resolver<'_> {
             result_wrapper: data.result_wrapper,
             errors: data.errors.iter().map(|name| self.id(name)).collect(),
             idempotent: data.idempotent,
-            opening_checks: Vec::new(),
+            own_checks: Vec::new(),
         }
     }
 
@@ -114,27 +115,35 @@ impl Resolver<'_> {
                 name,
                 shape: self.id(reference.shape),
                 required: data.required.contains(name),
+                required_unless: None,
                 location_name: reference.location_name,
                 idempotency_token: reference.idempotency_token,
             })
             .collect();
         let published: Vec<&str> = members.iter().map(|member| member.name).collect();
         members.sort_unstable_by_key(|member| member.name);
-        let mut structure =
-            Structure { members, required: 0, report_order: Vec::new(), internal_members: &[] };
-        structure.report_order = published
-            .iter()
-            .map(|name| {
-                let position = structure.position(name).expect("the member was just sorted in");
-                u8::try_from(position).expect("a structure has at most 64 members")
-            })
-            .collect();
+        let mut structure = Structure {
+            members,
+            required: 0,
+            published_order: Vec::new(),
+            report_order: Vec::new(),
+            hidden_member: None,
+            hashed: None,
+        };
+        structure.published_order = published.iter().map(|name| structure.index(name)).collect();
+        structure.report_order =
+            text::report_order(&published).iter().map(|name| structure.index(name)).collect();
         structure.note_required();
         structure
     }
 }
 
 impl Structure {
+    fn index(&self, name: &str) -> u8 {
+        let position = self.position(name).expect("the structure has this member");
+        u8::try_from(position).expect("a structure has at most 64 members")
+    }
+
     /// Brings `required` in line with the members.
     pub(super) fn note_required(&mut self) {
         assert!(self.members.len() <= 64, "a set of members is one word");

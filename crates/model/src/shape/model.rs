@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use regex::Regex;
 
+use super::deviations::OwnCheck;
 use super::service::Service;
 
 /// The trimmed model of one service.
@@ -100,8 +101,8 @@ pub struct Operation {
     pub(super) result_wrapper: Option<&'static str>,
     pub(super) errors: Vec<ShapeId>,
     pub(super) idempotent: bool,
-    /// Checks that the service makes before those of its model.
-    pub(super) opening_checks: Vec<super::deviations::OpeningCheck>,
+    /// Checks that the service makes beside those of its model.
+    pub(super) own_checks: Vec<&'static OwnCheck>,
 }
 
 impl Operation {
@@ -226,10 +227,14 @@ pub struct Structure {
     pub(super) members: Vec<Member>,
     /// Bit `n` is set when `members[n]` is required.
     pub(super) required: u64,
+    /// Indices into `members` in the order of the published model.
+    pub(super) published_order: Vec<u8>,
     /// Indices into `members` in the order in which the service reports them.
     pub(super) report_order: Vec<u8>,
-    /// Members that error texts show and callers cannot send.
-    pub(super) internal_members: &'static [&'static str],
+    /// A member that error texts show and callers cannot send.
+    pub(super) hidden_member: Option<&'static str>,
+    /// The members that an error text shows as one hash, in the order of hashing; else all are spelt out.
+    pub(super) hashed: Option<&'static [&'static str]>,
 }
 
 impl Structure {
@@ -243,8 +248,13 @@ impl Structure {
         self.position(name).map(|found| &self.members[found])
     }
 
+    /// The members in the order of the published model.
+    pub fn published_members(&self) -> impl Iterator<Item = &Member> {
+        self.published_order.iter().map(|&index| &self.members[usize::from(index)])
+    }
+
     /// The members in the order in which the service reports what is wrong with them.
-    pub fn reported_members(&self) -> impl Iterator<Item = &Member> {
+    pub(super) fn reported_members(&self) -> impl Iterator<Item = &Member> {
         self.report_order.iter().map(|&index| &self.members[usize::from(index)])
     }
 
@@ -259,6 +269,8 @@ pub struct Member {
     pub(super) name: &'static str,
     pub(super) shape: ShapeId,
     pub(super) required: bool,
+    /// A member whose presence makes this one optional.
+    pub(super) required_unless: Option<&'static str>,
     pub(super) location_name: Option<&'static str>,
     pub(super) idempotency_token: bool,
 }

@@ -74,7 +74,7 @@ impl Service {
         }
     }
 
-    fn data(self) -> &'static str {
+    pub(super) fn data(self) -> &'static str {
         match self {
             Self::DynamoDb => include_str!("../../data/dynamodb.json"),
             Self::DynamoDbStreams => include_str!("../../data/dynamodbstreams.json"),

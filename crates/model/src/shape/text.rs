@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::model::{Kind, Limits, Model, Shape};
+use super::model::{Kind, Limits, Model, Shape, Structure};
 
 /// A value echoed in an error is cut after this many bytes; the services echo all of it.
 const SHOWN_BYTES_MAX: usize = 16 * 1024;
@@ -98,6 +98,26 @@ pub(super) fn value_set(limits: &Limits) -> Vec<&'static str> {
     values
 }
 
+/// The members of a structure in the order in which the services report what is wrong with them.
+///
+/// It is the order of a Java `HashMap` that was filled in the model's order. Every published text
+/// with several errors of DynamoDB (2026), API Gateway, Lambda, EventBridge, IAM, Cognito, SNS and
+/// SWF follows from this rule; dynalite's older lists for Query and Scan do too.
+pub(super) fn report_order<'n>(published: &[&'n str]) -> Vec<&'n str> {
+    let mut buckets = 16;
+    while published.len() * 4 > buckets * 3 {
+        buckets *= 2;
+    }
+    let mut members = published.to_vec();
+    members.sort_by_key(|name| {
+        let mut shown = String::with_capacity(name.len());
+        push_lower_first(&mut shown, name);
+        let hash = java_hash(&shown);
+        (hash ^ (hash >> 16)) as usize & (buckets - 1)
+    });
+    members
+}
+
 /// Java's `String.hashCode`.
 pub(super) fn java_hash(text: &str) -> u32 {
     text.encode_utf16().fold(0, |hash: u32, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)))
@@ -109,9 +129,19 @@ pub(super) fn decoded_bytes(base64: &str) -> usize {
     base64.len() / 4 * 3 - padding.min(base64.len() / 4 * 3)
 }
 
-/// A published pattern in the dialect of our regular expressions: Java writes `\uXXXX`.
+/// A published pattern, which is Java's, in the dialect of our regular expressions.
 pub(super) fn rust_pattern(pattern: &str) -> String {
-    pattern.to_owned()
+    /// Pieces of patterns and what they mean in Java.
+    const PIECES: [(&str, &str); 6] = [
+        (r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF"),
+        (r"\p{Print}", "[ -~]"),
+        (r"\w", "[0-9A-Z_a-z]"),
+        (r"\d", "[0-9]"),
+        (r"\s", r"[ \t\n\x0B\f\r]"),
+        // Two hyphens never follow each other.
+        ("([a-z0-9]|-(?!-)){1,61}[a-z0-9]", "(?:-?[a-z0-9])+"),
+    ];
+    PIECES.iter().fold(pattern.to_owned(), |pattern, (java, ours)| pattern.replace(java, ours))
 }
 
 fn push_value(model: &Model, shape: &Shape, value: &Value, out: &mut String) {
@@ -147,27 +177,58 @@ fn push_value(model: &Model, shape: &Shape, value: &Value, out: &mut String) {
             }
             out.push('}');
         }
-        (Kind::Structure(structure), Value::Object(members)) => {
-            out.push_str(shape.name);
-            out.push('(');
-            for (index, member) in structure.reported_members().enumerate() {
-                if index > 0 {
-                    out.push_str(", ");
-                }
-                push_lower_first(out, member.name);
-                out.push('=');
-                let value = members.get(member.name).unwrap_or(&Value::Null);
-                push_value(model, model.shape(member.shape), value, out);
-            }
-            for name in structure.internal_members {
-                let _ = write!(out, ", {name}=null");
-            }
-            out.push(')');
+        (Kind::Structure(Structure { hashed: Some(hashed), .. }), Value::Object(members)) => {
+            let values =
+                hashed.iter().map(|name| members.get(*name).and_then(Value::as_str).map_or(0, java_hash));
+            push_object(model, shape, values, out);
         }
-        (Kind::AttributeValue, _) => out.push_str("com.amazonaws.dynamodb.v20120810.AttributeValue"),
+        (Kind::Structure(structure), Value::Object(members)) => {
+            push_structure(model, shape, structure, members, out);
+        }
+        // The services hash the value; that says too much about it.
+        (Kind::AttributeValue, _) => push_object(model, shape, [0; ATTRIBUTE_VALUE_FIELDS].into_iter(), out),
         (_, Value::String(text)) => out.push_str(cut(text)),
         (_, value) => {
             let _ = write!(out, "{value}");
         }
     }
+}
+
+/// What AWS's own class has: the ten published types and six that are not.
+const ATTRIBUTE_VALUE_FIELDS: usize = 16;
+
+/// `Name(member=value, other=null)`.
+fn push_structure(
+    model: &Model,
+    shape: &Shape,
+    structure: &Structure,
+    members: &Map<String, Value>,
+    out: &mut String,
+) {
+    out.push_str(shape.name);
+    out.push('(');
+    for (index, member) in structure.published_members().enumerate() {
+        if index > 0 {
+            out.push_str(", ");
+        }
+        push_lower_first(out, member.name);
+        out.push('=');
+        let value = members.get(member.name).unwrap_or(&Value::Null);
+        push_value(model, model.shape(member.shape), value, out);
+    }
+    if let Some(hidden) = structure.hidden_member {
+        let _ = write!(out, ", {hidden}=null");
+    }
+    out.push(')');
+}
+
+/// `package.Class@hash`, which is Java's default and what `KeySchemaElement` is shown as.
+fn push_object(model: &Model, shape: &Shape, values: impl Iterator<Item = u32>, out: &mut String) {
+    let start = out.len();
+    out.push_str(model.service.java_package());
+    out.push_str(shape.name);
+    let class = java_hash(&out[start..]);
+    let mix = |hash: u32, value: u32| hash.wrapping_mul(31).wrapping_add(value);
+    let hash = values.fold(mix(2, class), mix);
+    let _ = write!(out, "@{hash:x}");
 }

@@ -10,6 +10,7 @@
 use serde_json::{Map, Value};
 
 use super::constraint;
+use super::deviations::Stage;
 use super::model::{Kind, Model, Operation, Shape, ShapeId, Structure};
 use super::service::model;
 use super::text::{self, Path};
@@ -62,14 +63,26 @@ impl Operation {
             return match input {
                 Value::Object(members) if members.is_empty() => Ok(()),
                 Value::Object(members) => Err(unknown_member(self.name, members.keys().next())),
-                _ => Err(wrong_type::error(walk.model, Place::Body, None, input)),
+                _ => Err(wrong_type::body_error(walk.model, input)),
             };
         };
         let sound = walk.sound(shape, input, Place::Body)?;
-        for check in &self.opening_checks {
-            check.apply(input)?;
+        self.own_checks(Stage::BeforeModel, input)?;
+        if !sound {
+            walk.report(self, shape, input)?;
         }
-        if sound { Ok(()) } else { walk.report(self, shape, input) }
+        self.own_checks(Stage::AfterModel, input)
+    }
+}
+
+impl Operation {
+    fn own_checks(&self, stage: Stage, input: &Value) -> Result<(), InputError> {
+        let failed = self
+            .own_checks
+            .iter()
+            .filter(|check| check.stage == stage)
+            .find_map(|check| check.failure(input));
+        failed.map_or(Ok(()), |message| Err(InputError::Validation(message)))
     }
 }
 
@@ -85,7 +98,7 @@ impl Walk {
         let sound_below = match (&shape.kind, value) {
             (Kind::Structure(structure), Value::Object(members)) => self.sound_members(structure, members)?,
             (Kind::List(element), Value::Array(elements)) => {
-                let place = place.element(&shape.kind);
+                let place = Place::Element;
                 let mut sound = true;
                 for value in elements {
                     sound &= self.sound_element(*element, value, place)?;
@@ -94,7 +107,7 @@ impl Walk {
             }
             (Kind::Map { key, value: element }, Value::Object(entries)) => {
                 let keys = &self.model.shape(*key).limits;
-                let place = place.element(&shape.kind);
+                let place = Place::Element;
                 let mut sound = true;
                 for (name, value) in entries {
                     sound &= keys.is_empty() || constraint::text_satisfied(self.model, keys, name);
@@ -103,8 +116,8 @@ impl Walk {
                 sound
             }
             (Kind::AttributeValue, Value::Object(_)) => return Ok(true),
-            (kind, value) if wrong_type::fits(kind, value) => true,
-            _ => return Err(wrong_type::error(self.model, place, Some(shape), value)),
+            _ if wrong_type::fits(shape, value) => true,
+            _ => return Err(wrong_type::error(self.model, place, shape, value)),
         };
         Ok(sound_below && constraint::satisfied(self.model, shape, value))
     }
@@ -132,14 +145,18 @@ impl Walk {
         self.sound(id, value, place)
     }
 
-    /// The error for an `input` that is not sound.
+    /// The error for an `input` that is not sound, unless a deviation excuses all of it.
     fn report(self, operation: &Operation, id: ShapeId, input: &Value) -> Result<(), InputError> {
         let mut report = Report { walk: self, errors: Vec::new(), unknown: None };
         report.value(id, input, &Path::Body);
         if let Some(unknown) = report.unknown {
             return Err(unknown_member(operation.name, Some(&unknown)));
         }
-        Err(InputError::Validation(text::envelope(&report.errors)))
+        if report.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(InputError::Validation(text::envelope(&report.errors)))
+        }
     }
 }
 
@@ -160,6 +177,12 @@ impl Report {
         constraint::each_failed(model, shape, value, &mut |constraint| {
             self.error(shape, value, path, constraint);
         });
+        self.contents(shape, value, path);
+    }
+
+    /// What is wrong inside `value`.
+    fn contents(&mut self, shape: &Shape, value: &Value, path: &Path<'_>) {
+        let model = self.walk.model;
         match (&shape.kind, value) {
             (Kind::Structure(structure), Value::Object(members)) => self.members(structure, members, path),
             (Kind::List(element), Value::Array(elements)) => {
@@ -205,7 +228,11 @@ impl Report {
             let path = Path::Member(path, member.name);
             match members.get(member.name) {
                 Some(value) if !value.is_null() => self.value(member.shape, value, &path),
-                _ if member.required => self.missing(&path),
+                _ if member.required
+                    && !member.required_unless.is_some_and(|other| members.contains_key(other)) =>
+                {
+                    self.missing(&path);
+                }
                 _ => {}
             }
         }
@@ -229,33 +256,13 @@ impl Report {
         }
     }
 
+    /// What is wrong with an element, but for its own constraints, which were reported in bulk.
     fn element(&mut self, id: ShapeId, value: &Value, path: &Path<'_>) {
         let shape = self.walk.model.shape(id);
         match (&shape.kind, value) {
             (Kind::AttributeValue, _) => {}
             (_, Value::Null) => self.missing(path),
-            // The constraints of the element itself were reported in bulk.
-            (Kind::Structure(structure), Value::Object(members)) => self.members(structure, members, path),
-            (Kind::List(element), Value::Array(elements)) => {
-                self.bulk(shape, value, path, "Member must satisfy constraint: ", *element, elements.iter());
-                for (index, value) in elements.iter().enumerate() {
-                    self.element(*element, value, &Path::Element(path, index));
-                }
-            }
-            (Kind::Map { value: element, .. }, Value::Object(entries)) => {
-                self.bulk(
-                    shape,
-                    value,
-                    path,
-                    "Map value must satisfy constraint: ",
-                    *element,
-                    entries.values(),
-                );
-                for (name, value) in entries {
-                    self.element(*element, value, &Path::Entry(path, name));
-                }
-            }
-            _ => {}
+            _ => self.contents(shape, value, path),
         }
     }
 

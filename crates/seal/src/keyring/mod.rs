@@ -345,3 +345,5 @@ impl Keys {
     }
 }
 
+#[cfg(test)]
+mod tests;

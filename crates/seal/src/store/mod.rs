@@ -35,6 +35,7 @@ use crate::error::SealError;
 use crate::object::{self, Header};
 use cache::{OpenObject, OpenObjects};
 use failure::{not_supported, storage_failure};
+pub use read::Inspected;
 use upload::SealedUpload;
 
 /// How many objects a store remembers the header and the derived key of, about 1.5 KB each.

@@ -16,15 +16,47 @@ use super::{Seal, SealedStore, attributes};
 use crate::chunked::{ChunkSpan, ChunkedError, SEALED_CHUNK_BYTES};
 use crate::data_keys::KeysClosed;
 use crate::error::SealError;
-use crate::object::{self, EMPTY_OBJECT_BYTES, HEADER_BYTES, Header, HeaderError, PREFIX_BYTES};
+use crate::object::{self, DataKeyId, EMPTY_OBJECT_BYTES, HEADER_BYTES, Header, HeaderError, PREFIX_BYTES};
 
 /// Up to this many sealed bytes are read and opened at once; more are opened as they arrive.
 const AT_ONCE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
+/// All of an object; an offset of 0 would be refused for an empty one.
+const WHOLE: GetRange = GetRange::Suffix(u64::MAX);
+
 /// How often a read starts anew because the object was replaced under it.
 const ATTEMPTS_MAX: usize = 4;
 
+/// What is known of a stored object once every byte of it has been authenticated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    /// The data key it is sealed under.
+    pub data_key: DataKeyId,
+    /// The size of its plaintext.
+    pub plain_bytes: u64,
+    /// The size in which it is stored.
+    pub sealed_bytes: u64,
+}
+
 impl SealedStore {
+    /// Reads and authenticates the whole object at `location`, and says what it is sealed under.
+    pub async fn inspect(&self, location: &Path) -> Result<Inspected> {
+        self.seal.check_open(location.as_ref())?;
+        self.seal.objects.remove(location);
+        let (object, meta, _) = self.open_object(location, &GetOptions::default()).await?;
+        let options = GetOptions { if_match: meta.e_tag, ..GetOptions::default() };
+        let whole = self.get_part(location, WHOLE, options).await?;
+        let mut content = whole.into_stream();
+        let mut plain_bytes = 0;
+        while let Some(piece) = content.next().await {
+            plain_bytes += piece?.len() as u64;
+        }
+        // INVARIANT (sizes): the size computed from the stored one is that of what opened.
+        assert_eq!(plain_bytes, object.plain_bytes, "an object that opened has its size");
+        let (data_key, sealed_bytes) = (object.header.data_key, object.sealed_bytes);
+        Ok(Inspected { data_key, plain_bytes, sealed_bytes })
+    }
+
     /// An object's facts without its content.
     pub(super) async fn head_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         if let Some(object) = self.remembered(location, &options) {
@@ -47,7 +79,7 @@ impl SealedStore {
         let sealed =
             self.inner.get_opts(location, options.clone()).await.map_err(|e| storage_failure(path, e))?;
         if sealed.meta.size > AT_ONCE_BYTES_MAX {
-            return self.get_part(location, GetRange::Offset(0), options).await;
+            return self.get_part(location, WHOLE, options).await;
         }
         let (meta, extensions) = (sealed.meta.clone(), sealed.extensions.clone());
         let bytes = sealed.bytes().await.map_err(|error| storage_failure(path, error))?;
@@ -96,7 +128,7 @@ impl SealedStore {
         options: &GetOptions,
     ) -> Result<Option<GetResult>> {
         let path = location.as_ref();
-        let plain = plain_range(range, object.plain_bytes)?;
+        let plain = range.as_range(object.plain_bytes).map_err(refused)?;
         let span = ChunkSpan::of(plain.clone(), object.plain_bytes);
         let wanted_sealed = shift(&span.sealed, HEADER_BYTES as u64);
         let part = GetOptions { range: Some(GetRange::Bounded(wanted_sealed.clone())), ..options.clone() };
@@ -250,14 +282,6 @@ impl Arriving {
             plain.len().min(start.saturating_add(usize::try_from(self.plain_left).unwrap_or(usize::MAX)));
         self.plain_left -= (end - start) as u64;
         Ok(Some(cut(plain, start..end)))
-    }
-}
-
-fn plain_range(range: &GetRange, plain_bytes: u64) -> Result<Range<u64>> {
-    match range {
-        // All of an object is a range even if there is nothing in it.
-        GetRange::Offset(0) => Ok(0..plain_bytes),
-        range => range.as_range(plain_bytes).map_err(refused),
     }
 }
 

@@ -1,5 +1,8 @@
 //! Authentication: who sends a request.
 
+mod authenticator;
 pub mod caller;
+mod dev;
 
+pub use authenticator::{Authenticator, Sender};
 pub use caller::{Caller, Principal, PrincipalKind};

@@ -40,6 +40,8 @@ pub struct EngineParts {
     pub kms: Arc<Kms>,
     /// Whether customers' keys are in another key service (`--kms-endpoint`).
     pub kms_is_remote: bool,
+    /// Whether a change of a key's state bites at once, or only when a caller's entry is renewed.
+    pub push_key_state: bool,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The random source.
@@ -104,7 +106,8 @@ impl Engine {
             Some(start) => std::ops::Bound::Excluded(start),
             None => std::ops::Bound::Unbounded,
         };
-        let mut names = region.range::<str, _>((after, std::ops::Bound::Unbounded)).map(|(name, _)| name.clone());
+        let mut names =
+            region.range::<str, _>((after, std::ops::Bound::Unbounded)).map(|(name, _)| name.clone());
         let page: Vec<String> = names.by_ref().take(limit).collect();
         let more = names.next().is_some();
         (page, more)

@@ -8,8 +8,8 @@ use tokio::sync::broadcast::error::RecvError;
 use super::catalogue::Engine;
 use super::record::TableRecord;
 use super::table::Table;
-use crate::kms::state::{KeyChange, KeyEvent};
 use crate::kms::table_kms::KeyManager;
+use crate::kms::{KeyChange, KeyEvent};
 use crate::storage::StorageError;
 
 impl Engine {
@@ -17,10 +17,12 @@ impl Engine {
     pub fn start(self: &Arc<Self>) {
         let engine = Arc::clone(self);
         let news = engine.parts.kms.subscribe();
-        tokio::spawn(async move {
-            engine.look_at_all_keys().await;
-            engine.follow_keys(news).await;
-        });
+        if engine.parts.push_key_state {
+            tokio::spawn(async move {
+                engine.look_at_all_keys().await;
+                engine.follow_keys(news).await;
+            });
+        }
         let engine = Arc::clone(self);
         tokio::spawn(async move {
             loop {
@@ -54,9 +56,10 @@ impl Engine {
                 continue;
             }
             if record.switch.is_some() {
-                self.finish_switch(&table).await;
+                self.finish_switch(&table, None).await;
             }
-            if record.inaccessible_millis.is_some() && self.is_remote(&record) {
+            if record.inaccessible_millis.is_some() && (self.is_remote(&record) || !self.parts.push_key_state)
+            {
                 // Nobody tells us when a key elsewhere comes back. On success the table is open again.
                 let _ = self.open(&table, None).await;
             }

@@ -125,7 +125,10 @@ impl Engine {
                 }
             }
         }
-        self.parts.place.remove_folder(&record.folder()).map_err(|error| StorageError::Unavailable(error.to_string()))?;
+        self.parts
+            .place
+            .remove_folder(&record.folder())
+            .map_err(|error| StorageError::Unavailable(error.to_string()))?;
         self.retire_grants(&record.protection, &record.context()).await;
         if let Some(switch) = &record.switch {
             self.retire_grants(&switch.to, &record.context()).await;
@@ -165,9 +168,7 @@ impl Engine {
     /// not answer keeps one that names a table and a key which no longer go together.
     pub(super) async fn retire_grants(&self, protection: &Protection, context: &TableContext) {
         for grant in &protection.grants {
-            if let Err(error) =
-                self.parts.table_kms.retire_grant(&protection.key_arn, grant, context).await
-            {
+            if let Err(error) = self.parts.table_kms.retire_grant(&protection.key_arn, grant, context).await {
                 tracing::warn!(key = %protection.key_arn, grant, %error, "a grant could not be retired");
             }
         }

@@ -13,6 +13,8 @@ mod open_table;
 pub mod record;
 mod switch;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use access::AccessError;
 pub use callers::{CallerRules, CallerScope, Renewal};

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use strongroom_seal::keyring::Keyring;
+use strongroom_seal::secret::SecretKey;
 
 use super::access::{AccessError, keyring_error};
 use super::catalogue::Engine;
@@ -55,8 +56,9 @@ impl Engine {
         caller: &Caller,
         key: Option<&str>,
     ) -> Result<Arc<TableRecord>, SwitchError> {
-        // The old key must be usable: the data keys are wrapped under it.
-        self.access(table, caller).await?;
+        // The old key must be usable by the caller: the data keys are wrapped under it. The
+        // table's grant on it is not needed, so that a switch heals a table that lost it.
+        let old_key = self.present_table_key(&table.record(), caller).await?;
         let key = self.describe(caller, key).await?;
         let _turn = table.turn.lock().await;
         let record = table.record();
@@ -80,22 +82,36 @@ impl Engine {
         }
         switches_millis.push(now_millis);
         let to = self.protect(caller, key, &record.context()).await?;
-        let switching =
-            TableRecord { switch: Some(Switch { to }), switches_millis, ..(*record).clone() };
+        let switching = TableRecord { switch: Some(Switch { to }), switches_millis, ..(*record).clone() };
         self.save(table, switching.clone()).await?;
         let (engine, table) = (Arc::clone(self), Arc::clone(table));
-        tokio::spawn(async move { engine.finish_switch(&table).await });
+        tokio::spawn(async move { engine.finish_switch(&table, Some(old_key)).await });
         Ok(Arc::new(switching))
     }
 
-    /// Carries a switch through. Safe to repeat from any point: a restart goes on with what it finds.
-    pub(super) async fn finish_switch(&self, table: &Arc<Table>) {
-        if let Err(error) = self.try_finish_switch(table).await {
+    async fn present_table_key(
+        &self,
+        record: &TableRecord,
+        caller: &Caller,
+    ) -> Result<SecretKey, AccessError> {
+        let newest = self.newest_keyring(record).await?;
+        let guarded = record.protection.manager != KeyManager::Service;
+        Ok(self.table_key(record, &newest, guarded.then_some(caller)).await?)
+    }
+
+    /// Carries a switch through. Safe to repeat from any point: a restart goes on with what it finds,
+    /// and asks for the old table key itself.
+    pub(super) async fn finish_switch(&self, table: &Arc<Table>, old_key: Option<SecretKey>) {
+        if let Err(error) = self.try_finish_switch(table, old_key).await {
             tracing::warn!(table = %table.record().arn(), %error, "the change of key waits and will be tried again");
         }
     }
 
-    async fn try_finish_switch(&self, table: &Arc<Table>) -> Result<(), SwitchError> {
+    async fn try_finish_switch(
+        &self,
+        table: &Arc<Table>,
+        old_key: Option<SecretKey>,
+    ) -> Result<(), SwitchError> {
         let _turn = table.turn.lock().await;
         let record = table.record();
         let Some(Switch { to }) = record.switch.clone() else { return Ok(()) };
@@ -106,31 +122,23 @@ impl Engine {
         let keyring = if newest.table_key().key_arn == to.key_arn {
             newest
         } else {
-            let old_key = self.table_key(&record, &newest, None).await?;
-            let new_key =
-                self.parts.table_kms.generate_table_key(&to.key_arn, &record.context()).await?;
+            let old_key = match old_key {
+                Some(old_key) => old_key,
+                None => self.table_key(&record, &newest, None).await?,
+            };
+            let new_key = self.parts.table_kms.generate_table_key(&to.key_arn, &record.context()).await?;
             let wrapped = wrapped(&to.key_arn, new_key.wrapped);
             let keyring = newest
-                .rewrap(
-                    &old_key,
-                    &new_key.plaintext,
-                    wrapped,
-                    self.clock().now_millis(),
-                    &*self.parts.random,
-                )
+                .rewrap(&old_key, &new_key.plaintext, wrapped, self.clock().now_millis(), &*self.parts.random)
                 .map_err(keyring_error)?;
             self.keyrings(&record).publish(&keyring).await.map_err(keyring_error)?;
             keyring
         };
         let keyring_version = keyring.version();
         self.take_keyring(table, &record, keyring, &to.key_arn, to.manager).await?;
-        let moved = TableRecord {
-            keyring_version,
-            protection: to,
-            switch: None,
-            ..(*record).clone()
-        };
+        let moved = TableRecord { keyring_version, protection: to, switch: None, ..(*record).clone() };
         self.save(table, moved).await?;
+        table.set_refusal(None);
         self.keyrings(&record).delete_before(keyring_version).await.map_err(keyring_error)?;
         self.retire_grants(&record.protection, &record.context()).await;
         Ok(())
@@ -152,7 +160,7 @@ impl Engine {
             // It was closed meanwhile; the next opening reads the new keyring.
             return Ok(());
         }
-        opening.rekeyed(keyring, self.parts.kms.status(key_arn), manager != KeyManager::Service);
+        opening.rekeyed(keyring, self.pushed_status(key_arn), manager != KeyManager::Service);
         Ok(())
     }
 }

@@ -6,25 +6,127 @@
 //!
 //! | first byte | owner |
 //! | --- | --- |
-//! | `k` | kms |
 //! | `a` | audit |
-//! | `t` | catalogue of tables |
 //! | `i` | identities |
-//! | `m` | store-wide facts |
+//! | `k` | kms |
+//! | `t` | catalogue of tables |
 
 use std::sync::Arc;
 
+use object_store::path::Path;
+use strongroom_model::clock::{Clock, Random};
+use strongroom_seal::data_keys::DataKeys;
+use strongroom_seal::keyring::{Keyring, KeyringError, KeyringStore, WrappedTableKey};
+use strongroom_seal::object::StoreId;
+use strongroom_seal::root::{Provider, RootError, RootStore};
+use strongroom_seal::store::SealedStore;
+
+use super::block_cache::BlockCache;
 use super::database::Database;
+use super::error::StorageError;
+use super::place::Place;
 
 /// The system store; cheap to clone.
 #[derive(Clone)]
 pub struct SystemStore(Arc<Database>);
+
+/// Why the system store does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum SystemError {
+    /// The root key: wrong file or passphrase, most often.
+    #[error(transparent)]
+    Root(#[from] RootError),
+    /// The keyring of the system store.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// There is data, but no root key that opens it.
+    #[error("the data place holds data but no root key: restore the folder `store/root` from a backup")]
+    RootMissing,
+    /// There is a root key, but no keyring that goes with it.
+    #[error("the data place holds data but the system store has no keyring: restore `store/system/keyring`")]
+    KeyringMissing,
+    /// The operating system.
+    #[error("cannot make the folders of the system store: {0}")]
+    Folders(#[from] std::io::Error),
+    /// The database.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// The system store's folder and name.
+pub const FOLDER: &str = "system";
+
+const FOLDERS: &[&str] = &["keyring", "wal", "manifest", "compacted", "compactions"];
 
 impl SystemStore {
     /// A system store over an open database.
     pub fn new(database: Arc<Database>) -> Self {
         Self(database)
     }
+
+    /// Opens the system store of `place`, or makes the first one. A wrong root key changes nothing.
+    pub async fn open(
+        place: &Place,
+        provider: &Provider,
+        cache: Arc<BlockCache>,
+        clock: &dyn Clock,
+        random: &Arc<dyn Random>,
+    ) -> Result<Self, SystemError> {
+        let data_keys = match Self::data_keys(place, provider).await? {
+            Some(data_keys) => data_keys,
+            None => Self::create(place, provider, clock, &**random).await?,
+        };
+        let store = SealedStore::new(Arc::clone(&place.store), Arc::new(data_keys), Arc::clone(random));
+        Ok(Self(Arc::new(Database::open(FOLDER, Arc::new(store), cache).await?)))
+    }
+
+    /// The keys of the system store of `place`, or none where there is no system store yet.
+    pub async fn data_keys(place: &Place, provider: &Provider) -> Result<Option<DataKeys>, SystemError> {
+        let keyring = Self::keyrings(place).latest().await?;
+        let Some(root) = RootStore::new(Arc::clone(&place.store)).open(provider).await? else {
+            return if keyring.is_some() { Err(SystemError::RootMissing) } else { Ok(None) };
+        };
+        let Some(keyring) = keyring else {
+            // A first start that was interrupted between its two steps has written nothing else.
+            let manifests = Path::from(format!("{FOLDER}/manifest"));
+            let used = futures::StreamExt::next(&mut place.store.list(Some(&manifests))).await.is_some();
+            return if used { Err(SystemError::KeyringMissing) } else { Ok(None) };
+        };
+        Ok(Some(keyring.open(&root.store_key(&store_id()))?))
+    }
+
+    async fn create(
+        place: &Place,
+        provider: &Provider,
+        clock: &dyn Clock,
+        random: &dyn Random,
+    ) -> Result<DataKeys, SystemError> {
+        place.create_folders("root", &[])?;
+        place.create_folders(FOLDER, FOLDERS)?;
+        let roots = RootStore::new(Arc::clone(&place.store));
+        let root = match roots.open(provider).await? {
+            Some(root) => root,
+            None => roots.create(provider, random).await?,
+        };
+        let table_key = root.store_key(&store_id());
+        // Nothing wraps this key: it comes from the root key.
+        let wrapped = WrappedTableKey {
+            key_arn: "root".to_owned(),
+            key_material_id: String::new(),
+            wrapped: Vec::new(),
+        };
+        let keyring = Keyring::create(&store_id(), &table_key, wrapped, clock.now_millis(), random)?;
+        Self::keyrings(place).publish(&keyring).await?;
+        Ok(keyring.open(&table_key)?)
+    }
+
+    fn keyrings(place: &Place) -> KeyringStore {
+        KeyringStore::new(Arc::clone(&place.store), &Path::from(FOLDER), store_id())
+    }
+}
+
+fn store_id() -> StoreId {
+    StoreId::new(FOLDER).expect("the name is short and plain")
 }
 
 impl std::ops::Deref for SystemStore {

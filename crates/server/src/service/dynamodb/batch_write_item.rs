@@ -47,7 +47,9 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
         let before = opening.table.change_all(changes).await?;
         let units: f64 = before
             .iter()
-            .map(|(before, after)| size::write_units(stored_bytes(before.as_ref()).max(stored_bytes(after.as_ref()))))
+            .map(|(before, after)| {
+                size::write_units(stored_bytes(before.as_ref()).max(stored_bytes(after.as_ref())))
+            })
             .sum();
         consumed.extend(wanted.of(&found.record().name, units));
     }

@@ -14,10 +14,8 @@ use crate::wire::ApiError;
 pub async fn run(engine: &Engine, request: Request) -> Result<Output, ApiError> {
     let new = new_table(&request)?;
     let name = new.name.clone();
-    let table = engine
-        .create(&request.caller, new)
-        .await
-        .map_err(|error| ApiError::creating(error, &name))?;
+    let table =
+        engine.create(&request.caller, new).await.map_err(|error| ApiError::creating(error, &name))?;
     Ok(json!({ "TableDescription": table::description(&table, "CREATING") }).into())
 }
 
@@ -25,7 +23,13 @@ fn new_table(request: &Request) -> Result<NewTable, ApiError> {
     let body = &request.input;
     input::refuse(
         body,
-        &["LocalSecondaryIndexes", "GlobalSecondaryIndexes", "ResourcePolicy", "OnDemandThroughput", "WarmThroughput"],
+        &[
+            "LocalSecondaryIndexes",
+            "GlobalSecondaryIndexes",
+            "ResourcePolicy",
+            "OnDemandThroughput",
+            "WarmThroughput",
+        ],
     )?;
     if body.get("StreamSpecification").and_then(|stream| input::flag(stream, "StreamEnabled")) == Some(true) {
         return Err(ApiError::validation("Strongroom does not support StreamSpecification yet"));
@@ -50,10 +54,7 @@ fn new_table(request: &Request) -> Result<NewTable, ApiError> {
 }
 
 /// The units of `ProvisionedThroughput`, or none for on-demand, by `BillingMode` or else by `before`.
-pub fn provisioned(
-    body: &Value,
-    before: Option<Option<(i64, i64)>>,
-) -> Result<Option<(i64, i64)>, ApiError> {
+pub fn provisioned(body: &Value, before: Option<Option<(i64, i64)>>) -> Result<Option<(i64, i64)>, ApiError> {
     let invalid =
         |text: &str| ApiError::validation(format!("One or more parameter values were invalid: {text}"));
     let units = body.get("ProvisionedThroughput").filter(|units| !units.is_null()).map(|units| {
@@ -85,7 +86,8 @@ fn key_schema(body: &Value) -> Result<(NameAndType, Option<NameAndType>), ApiErr
     let invalid =
         |text: String| ApiError::validation(format!("One or more parameter values were invalid: {text}"));
     let elements = body.get("KeySchema").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let definitions = body.get("AttributeDefinitions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let definitions =
+        body.get("AttributeDefinitions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let mut types = BTreeMap::new();
     for definition in definitions {
         let name = input::text(definition, "AttributeName").unwrap_or_default();
@@ -116,10 +118,8 @@ fn key_schema(body: &Value) -> Result<(NameAndType, Option<NameAndType>), ApiErr
     }
     let defined = names.iter().all(|name| types.contains_key(name));
     if !defined {
-        let known: Vec<&str> = definitions
-            .iter()
-            .filter_map(|definition| input::text(definition, "AttributeName"))
-            .collect();
+        let known: Vec<&str> =
+            definitions.iter().filter_map(|definition| input::text(definition, "AttributeName")).collect();
         return Err(invalid(format!(
             "Some index key attributes are not defined in AttributeDefinitions. Keys: [{}], \
              AttributeDefinitions: [{}]",

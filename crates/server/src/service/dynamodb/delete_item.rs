@@ -13,11 +13,8 @@ use crate::wire::ApiError;
 pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
     let body = &mut request.input;
     let parameters = WriteParameters::read(body, &["NONE", "ALL_OLD"])?;
-    let mut placeholders = expressions::placeholders(
-        body,
-        &["ConditionExpression"],
-        &["Expected", "ConditionalOperator"],
-    )?;
+    let mut placeholders =
+        expressions::placeholders(body, &["ConditionExpression"], &["Expected", "ConditionalOperator"])?;
     let condition = expressions::condition(ExpressionKind::Condition, body, &mut placeholders)?;
     placeholders.check_all_used()?;
     let key = input::take_item(body, "Key")?.unwrap_or_default();

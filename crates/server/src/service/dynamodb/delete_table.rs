@@ -21,7 +21,10 @@ pub async fn run(engine: &Engine, request: Request) -> Result<Output, ApiError> 
         let state = if record.deleting { "deleted" } else { "updated" };
         return Err(ApiError::new(
             "ResourceInUseException",
-            format!("Attempt to change a resource which is still in use: Table is being {state}: {}", record.name),
+            format!(
+                "Attempt to change a resource which is still in use: Table is being {state}: {}",
+                record.name
+            ),
         ));
     }
     engine.delete(&found).await?;

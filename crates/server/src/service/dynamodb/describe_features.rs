@@ -61,4 +61,3 @@ pub fn endpoints(request: &Request) -> Output {
     }]})
     .into()
 }
-

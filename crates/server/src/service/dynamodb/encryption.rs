@@ -37,9 +37,8 @@ pub fn choice(specification: Option<&Value>) -> Result<KeyChoice, ApiError> {
     };
     let sse_type = input::text(specification, "SSEType");
     let key = input::text(specification, "KMSMasterKeyId");
-    let invalid = |text: &str| {
-        Err(ApiError::validation(format!("One or more parameter values were invalid: {text}")))
-    };
+    let invalid =
+        |text: &str| Err(ApiError::validation(format!("One or more parameter values were invalid: {text}")));
     if input::flag(specification, "Enabled") != Some(true) {
         if sse_type.is_some() {
             return invalid("SSEType can not be specified if Enabled is false");
@@ -66,7 +65,8 @@ mod tests {
     use super::*;
 
     fn refusal(specification: Value) -> String {
-        choice(Some(&specification)).map_or_else(|error| error.message, |choice| format!("accepted {choice:?}"))
+        choice(Some(&specification))
+            .map_or_else(|error| error.message, |choice| format!("accepted {choice:?}"))
     }
 
     #[test]

@@ -93,5 +93,8 @@ pub fn not_found() -> ApiError {
 
 /// What operations on tables answer where there is none.
 pub fn table_not_found(name: &str) -> ApiError {
-    ApiError::new("ResourceNotFoundException", format!("Requested resource not found: Table: {name} not found"))
+    ApiError::new(
+        "ResourceNotFoundException",
+        format!("Requested resource not found: Table: {name} not found"),
+    )
 }

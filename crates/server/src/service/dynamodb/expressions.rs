@@ -35,10 +35,7 @@ pub fn placeholders(
     )?;
     input::refuse(body, legacy)?;
     let names = entries(body, "ExpressionAttributeNames").map(|entries| {
-        entries
-            .into_iter()
-            .map(|(key, name)| (key, name.as_str().unwrap_or_default().to_owned()))
-            .collect()
+        entries.into_iter().map(|(key, name)| (key, name.as_str().unwrap_or_default().to_owned())).collect()
     });
     let values = entries(body, "ExpressionAttributeValues");
     Ok(Placeholders::decode(names, values, |value| {
@@ -52,9 +49,7 @@ pub fn condition(
     body: &Value,
     placeholders: &mut Placeholders,
 ) -> Result<Option<Condition>, ApiError> {
-    input::text(body, kind.name())
-        .map(|source| Ok(Condition::parse(kind, source, placeholders)?))
-        .transpose()
+    input::text(body, kind.name()).map(|source| Ok(Condition::parse(kind, source, placeholders)?)).transpose()
 }
 
 /// Parses the projection, if there is one.

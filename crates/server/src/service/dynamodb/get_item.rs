@@ -13,8 +13,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let body = &mut request.input;
     let wanted = capacity::wanted(body);
     let consistent = input::flag(body, "ConsistentRead").unwrap_or(false);
-    let mut placeholders =
-        expressions::placeholders(body, &["ProjectionExpression"], &["AttributesToGet"])?;
+    let mut placeholders = expressions::placeholders(body, &["ProjectionExpression"], &["AttributesToGet"])?;
     let projection = expressions::projection(body, &mut placeholders)?;
     placeholders.check_all_used()?;
     let key = input::take_item(body, "Key")?.unwrap_or_default();

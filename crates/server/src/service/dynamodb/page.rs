@@ -166,7 +166,9 @@ impl<'a> Page<'a> {
         );
         if let Some(key) = last_key {
             let key = schema.decode_item_key(&key).ok_or_else(|| {
-                ApiError::from(crate::storage::StorageError::Damaged("a stored key does not parse".to_owned()))
+                ApiError::from(crate::storage::StorageError::Damaged(
+                    "a stored key does not parse".to_owned(),
+                ))
             })?;
             out.extend_from_slice(b",\"LastEvaluatedKey\":");
             attribute_json::write_item_json(&schema.key_attributes(&key), &mut out);

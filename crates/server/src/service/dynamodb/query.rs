@@ -47,7 +47,10 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let mut range = model_key::sort_range(&condition.hash, condition.sort.as_ref());
     if let Some(start_key) = &start_key {
         let row = key::row_of_request(schema, start_key).map_err(|_| {
-            ApiError::validation(format!("The provided starting key is invalid: {}", KeyError::SchemaMismatch))
+            ApiError::validation(format!(
+                "The provided starting key is invalid: {}",
+                KeyError::SchemaMismatch
+            ))
         })?;
         let inside = range.as_ref().is_some_and(|range| model_key::contains(range, &row));
         if !inside {

@@ -49,16 +49,16 @@ pub fn for_control(engine: &Engine, request: &Request) -> Result<Arc<Table>, Api
     let reference = input::text(&request.input, "TableName").unwrap_or_default();
     let caller = &request.caller;
     let name = name_of(caller, reference).unwrap_or(reference);
-    engine
-        .table(&caller.principal.account, &caller.region, name)
-        .ok_or_else(|| table_not_found(name))
+    engine.table(&caller.principal.account, &caller.region, name).ok_or_else(|| table_not_found(name))
 }
 
 /// The table whose ARN a `ResourceArn` member holds.
 pub fn by_arn(engine: &Engine, request: &Request) -> Result<Arc<Table>, ApiError> {
     let arn = input::text(&request.input, "ResourceArn").unwrap_or_default();
     let Ok(TableReference::Arn(parsed)) = TableReference::parse(arn) else {
-        return Err(ApiError::validation(format!("Invalid TableArn: Invalid ResourceArn provided as input {arn}")));
+        return Err(ApiError::validation(format!(
+            "Invalid TableArn: Invalid ResourceArn provided as input {arn}"
+        )));
     };
     let caller = &request.caller;
     let here = parsed.region == *caller.region && parsed.account_id == *caller.principal.account;

@@ -40,8 +40,7 @@ pub fn list(engine: &Engine, request: &Request) -> Result<Output, ApiError> {
     let start = input::text(&request.input, "NextToken");
     let mut rest = record.tags.iter().filter(|(key, _)| start.is_none_or(|start| key.as_str() > start));
     let page: Vec<_> = rest.by_ref().take(PAGE).collect();
-    let mut answer =
-        json!({"Tags": page.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect::<Vec<_>>()});
+    let mut answer = json!({"Tags": page.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect::<Vec<_>>()});
     if rest.next().is_some()
         && let Some((last, _)) = page.last()
     {

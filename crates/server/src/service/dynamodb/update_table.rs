@@ -45,10 +45,7 @@ pub async fn run(engine: &Arc<Engine>, request: &Request) -> Result<Output, ApiE
     let choice = encryption::choice(body.get("SSESpecification"))?;
     let found = table::for_control(engine, request)?;
     if encrypts {
-        engine
-            .switch_key(&found, &request.caller, choice.key())
-            .await
-            .map_err(ApiError::switching)?;
+        engine.switch_key(&found, &request.caller, choice.key()).await.map_err(ApiError::switching)?;
     } else {
         let provisioned = provisioned(body, Some(found.record().provisioned))?;
         engine

@@ -37,11 +37,7 @@ impl WriteParameters {
     }
 
     /// Checks a condition against the item as it is.
-    pub fn check(
-        &self,
-        condition: Option<&Condition>,
-        before: Option<&Item>,
-    ) -> Result<(), ApiError> {
+    pub fn check(&self, condition: Option<&Condition>, before: Option<&Item>) -> Result<(), ApiError> {
         let Some(condition) = condition else { return Ok(()) };
         if condition.matches(before.unwrap_or(&Item::new())) {
             return Ok(());

@@ -1,0 +1,333 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use object_store::ObjectStore;
+use serde_json::{Value, json};
+use strongroom_model::clock::{Clock, Random};
+use strongroom_seal::primitive::OsRandom;
+use strongroom_seal::root::{PassphraseCost, Provider};
+use strongroom_seal::secret::SecretBytes;
+
+use super::*;
+use crate::audit::Audit;
+use crate::auth::{Caller, Principal, PrincipalKind};
+use crate::kms::table_kms::TableKmsError;
+use crate::kms::{Kms, LocalTableKms};
+use crate::service::{Output, Request, kms as kms_api};
+use crate::storage::{BlockCache, DataSetting, Place, StorageError, SystemStore};
+
+#[derive(Debug)]
+struct HandClock(AtomicI64);
+
+impl Clock for HandClock {
+    fn now_millis(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+struct World {
+    place: Arc<Place>,
+    clock: Arc<HandClock>,
+    kms: Arc<Kms>,
+    engine: Arc<Engine>,
+    system: SystemStore,
+}
+
+impl World {
+    async fn new() -> Self {
+        Self::over(Arc::new(Place::open(&DataSetting::Memory).unwrap())).await
+    }
+
+    async fn over(place: Arc<Place>) -> Self {
+        let hand = Arc::new(HandClock(AtomicI64::new(1_800_000_000_000)));
+        let clock: Arc<dyn Clock> = Arc::clone(&hand) as _;
+        let random: Arc<dyn Random> = Arc::new(OsRandom);
+        let cost = PassphraseCost { memory_kib: 8, passes: 1, lanes: 1 };
+        let passphrase = Arc::new(SecretBytes::new(b"correct horse".to_vec()));
+        let provider = Provider::Passphrase { passphrase, cost };
+        let block_cache = Arc::new(BlockCache::new(1 << 20));
+        let system =
+            SystemStore::open(&place, &provider, Arc::clone(&block_cache), &*clock, &random).await.unwrap();
+        let audit = Audit::open(system.clone(), Arc::clone(&clock), Arc::clone(&random)).await.unwrap();
+        let kms = Kms::open(system.clone(), audit, Arc::clone(&clock), Arc::clone(&random)).await.unwrap();
+        let engine = Engine::load(EngineParts {
+            system: system.clone(),
+            place: Arc::clone(&place),
+            table_kms: Arc::new(LocalTableKms::new(Arc::clone(&kms))),
+            kms: Arc::clone(&kms),
+            kms_is_remote: false,
+            push_key_state: true,
+            clock,
+            random,
+            block_cache,
+            item_cache_bytes: 1 << 20,
+            callers: CallerRules {
+                scope: CallerScope::Caller,
+                renewal: Renewal::Ttl,
+                renewal_millis: 300_000,
+                outage_millis_max: 12 * 3_600_000,
+            },
+            idle_millis: 60_000,
+            switches_per_day_max: 4,
+        })
+        .await
+        .unwrap();
+        engine.start();
+        Self { place, clock: hand, kms, engine, system }
+    }
+
+    async fn restarted(self) -> Self {
+        self.engine.close().await;
+        self.system.close().await.unwrap();
+        Self::over(self.place).await
+    }
+
+    async fn kms_call(&self, operation: &'static str, input: Value) -> Value {
+        let request = Request { caller: caller(), id: "id".into(), operation, input };
+        match kms_api::dispatch(&self.kms, &request).await.unwrap() {
+            Output::Json(value) => value,
+            Output::Bytes(bytes) => serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        }
+    }
+
+    async fn create_key(&self) -> String {
+        self.kms_call("CreateKey", json!({})).await["KeyMetadata"]["Arn"].as_str().unwrap().to_owned()
+    }
+
+    async fn create_table(&self, name: &str, key: Option<&str>) -> Arc<Table> {
+        let new = NewTable {
+            name: name.to_owned(),
+            hash: ("pk".to_owned(), "S".to_owned()),
+            range: None,
+            provisioned: None,
+            table_class: None,
+            deletion_protection: false,
+            tags: Default::default(),
+            key: key.map(str::to_owned),
+        };
+        self.engine.create(&caller(), new).await.unwrap()
+    }
+
+    async fn put(&self, table: &Arc<Table>, key: &[u8], value: &[u8]) -> Result<(), AccessError> {
+        let opening = self.engine.access(table, &caller()).await?;
+        opening.table.change(key, |_| Ok::<_, StorageError>((Change::Put(value.to_vec()), ()))).await?;
+        Ok(())
+    }
+
+    async fn read(&self, table: &Arc<Table>, key: &[u8]) -> Result<Option<Bytes>, AccessError> {
+        let opening = self.engine.access(table, &caller()).await?;
+        Ok(opening.table.read(key, true).await?)
+    }
+
+    async fn eventually(&self, mut done: impl FnMut() -> bool) {
+        for _ in 0..400 {
+            if done() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("it never happened");
+    }
+
+    async fn objects(&self, table: &Table) -> Vec<(String, Bytes)> {
+        let folder = object_store::path::Path::from(table.record().folder());
+        let found: Vec<_> = self.place.store.list(Some(&folder)).try_collect().await.unwrap();
+        let mut objects = Vec::new();
+        for meta in found {
+            use object_store::ObjectStoreExt;
+            let bytes = self.place.store.get(&meta.location).await.unwrap().bytes().await.unwrap();
+            objects.push((meta.location.to_string(), bytes));
+        }
+        objects
+    }
+}
+
+fn caller() -> Caller {
+    Caller {
+        principal: Arc::new(Principal {
+            kind: PrincipalKind::User,
+            account: "000000000000".into(),
+            arn: "arn:aws:iam::000000000000:user/alice".into(),
+            principal_id: "AIDAALICE".into(),
+            user_name: "alice".into(),
+            access_key_id: "AKIAALICE".into(),
+        }),
+        region: "us-east-1".into(),
+        source_ip: "127.0.0.1".into(),
+        user_agent: "test".into(),
+        connection: 1,
+    }
+}
+
+fn refusal_code(error: &AccessError) -> &str {
+    match error {
+        AccessError::Key(TableKmsError::Refused { code, .. }) => code,
+        other => panic!("not a refusal: {other}"),
+    }
+}
+
+// The sixty seconds of the design, without the wire: disable the key, lose the table, have it back.
+#[tokio::test]
+async fn r52_r59_a_disabled_key_takes_the_table_away_and_gives_it_back() {
+    let world = World::new().await;
+    let key = world.create_key().await;
+    let guarded = world.create_table("guarded", Some(&key)).await;
+    let other = world.create_table("other", None).await;
+    world.put(&guarded, b"a", b"1").await.unwrap();
+    world.put(&other, b"a", b"2").await.unwrap();
+    world.kms_call("DisableKey", json!({"KeyId": key})).await;
+    let error = world.read(&guarded, b"a").await.unwrap_err();
+    assert_eq!(refusal_code(&error), "DisabledException");
+    assert!(world.put(&guarded, b"b", b"3").await.is_err());
+    assert!(guarded.record().inaccessible_millis.is_some());
+    assert_eq!(world.read(&other, b"a").await.unwrap().unwrap(), "2");
+    world.kms_call("EnableKey", json!({"KeyId": key})).await;
+    world.eventually(|| guarded.record().inaccessible_millis.is_none()).await;
+    assert_eq!(world.read(&guarded, b"a").await.unwrap().unwrap(), "1");
+    assert_eq!(world.read(&guarded, b"b").await.unwrap(), None);
+}
+
+// Nobody has to ask: the keys are wiped and the status is shown without a request.
+#[tokio::test]
+async fn r52_the_loss_is_noticed_without_a_request() {
+    let world = World::new().await;
+    let key = world.create_key().await;
+    let table = world.create_table("guarded", Some(&key)).await;
+    world.put(&table, b"a", b"1").await.unwrap();
+    let opening = table.opening().unwrap();
+    world.kms_call("ScheduleKeyDeletion", json!({"KeyId": key, "PendingWindowInDays": 7})).await;
+    world.eventually(|| table.record().inaccessible_millis.is_some()).await;
+    assert!(!opening.table.data_keys().is_open());
+    assert_eq!(refusal_code(&world.read(&table, b"a").await.unwrap_err()), "KMSInvalidStateException");
+}
+
+#[tokio::test]
+async fn r42_a_revoked_grant_takes_the_table_away_and_another_key_heals_it() {
+    let world = World::new().await;
+    let (key, second) = (world.create_key().await, world.create_key().await);
+    let table = world.create_table("guarded", Some(&key)).await;
+    world.put(&table, b"a", b"1").await.unwrap();
+    let grant = table.record().protection.grants[0].clone();
+    world.kms_call("RevokeGrant", json!({"KeyId": key, "GrantId": grant})).await;
+    world.eventually(|| table.record().inaccessible_millis.is_some()).await;
+    assert_eq!(refusal_code(&world.read(&table, b"a").await.unwrap_err()), "AccessDeniedException");
+    world.engine.switch_key(&table, &caller(), Some(&second)).await.unwrap();
+    world.eventually(|| table.record().switch.is_none()).await;
+    assert_eq!(world.read(&table, b"a").await.unwrap().unwrap(), "1");
+}
+
+// A switch re-wraps the keyring and touches no data object.
+#[tokio::test]
+async fn r16_a_switch_rewrites_no_data() {
+    let world = World::new().await;
+    let key = world.create_key().await;
+    let table = world.create_table("books", None).await;
+    for number in 0..50_u32 {
+        world.put(&table, &number.to_be_bytes(), b"value").await.unwrap();
+    }
+    let before = world.objects(&table).await;
+    world.engine.switch_key(&table, &caller(), Some(&key)).await.unwrap();
+    world.eventually(|| table.record().switch.is_none()).await;
+    assert_eq!(table.record().protection.key_arn, key);
+    let after = world.objects(&table).await;
+    for (path, bytes) in before.iter().filter(|(path, _)| !path.contains("/keyring/")) {
+        assert_eq!(
+            after.iter().find(|(other, _)| other == path).map(|(_, bytes)| bytes),
+            Some(bytes),
+            "{path}"
+        );
+    }
+    assert_eq!(world.read(&table, &7_u32.to_be_bytes()).await.unwrap().unwrap(), "value");
+    world.put(&table, b"new", b"under the new key").await.unwrap();
+    // The old key is not needed any more, after a restart either.
+    let world = world.restarted().await;
+    let table = world.engine.table(&"000000000000".into(), &"us-east-1".into(), "books").unwrap();
+    assert_eq!(world.read(&table, b"new").await.unwrap().unwrap(), "under the new key");
+    assert_eq!(world.read(&table, &7_u32.to_be_bytes()).await.unwrap().unwrap(), "value");
+}
+
+// Five minutes after its Decrypt a caller is asked about again; in between never.
+#[tokio::test]
+async fn r22_r23_a_caller_costs_one_decrypt_in_five_minutes() {
+    let world = World::new().await;
+    let key = world.create_key().await;
+    let table = world.create_table("guarded", Some(&key)).await;
+    for _ in 0..100 {
+        world.read(&table, b"a").await.unwrap();
+        world.clock.0.fetch_add(2_990, Ordering::Relaxed);
+    }
+    assert_eq!(world.kms.calls(&key, "Decrypt"), 1);
+    world.clock.0.fetch_add(1_000, Ordering::Relaxed);
+    world.read(&table, b"a").await.unwrap();
+    assert_eq!(world.kms.calls(&key, "Decrypt"), 2);
+}
+
+#[tokio::test]
+async fn an_idle_table_is_closed_and_opens_again() {
+    let world = World::new().await;
+    let table = world.create_table("sleepy", None).await;
+    world.put(&table, b"a", b"1").await.unwrap();
+    let opening = table.opening().unwrap();
+    world.clock.0.fetch_add(61_000, Ordering::Relaxed);
+    let closing = {
+        let engine = Arc::clone(&world.engine);
+        tokio::spawn(async move { engine.step().await })
+    };
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    // A request that holds the table finishes first.
+    assert!(opening.table.data_keys().is_open());
+    let keys = Arc::clone(opening.table.data_keys());
+    drop(opening);
+    closing.await.unwrap();
+    world.eventually(|| !keys.is_open()).await;
+    assert_eq!(world.read(&table, b"a").await.unwrap().unwrap(), "1");
+}
+
+#[tokio::test]
+async fn a_deleted_table_leaves_nothing_behind() {
+    let world = World::new().await;
+    let key = world.create_key().await;
+    let table = world.create_table("books", Some(&key)).await;
+    world.put(&table, b"a", b"1").await.unwrap();
+    world.engine.delete(&table).await.unwrap();
+    assert!(world.objects(&table).await.is_empty());
+    assert!(world.engine.table(&"000000000000".into(), &"us-east-1".into(), "books").is_none());
+    let grants = world.kms_call("ListGrants", json!({"KeyId": key})).await;
+    assert_eq!(grants["Grants"], json!([]));
+    assert!(matches!(world.read(&table, b"a").await, Err(AccessError::NotFound)));
+}
+
+// A refused condition must not be told before what it saw is durable; a burst shares flushes.
+#[tokio::test]
+async fn writers_of_one_key_see_each_other_and_share_flushes() {
+    let world = World::new().await;
+    let table = world.create_table("counter", None).await;
+    let opening = world.engine.access(&table, &caller()).await.unwrap();
+    let mut writers = Vec::new();
+    for _ in 0..64 {
+        let opening = Arc::clone(&opening);
+        writers.push(tokio::spawn(async move {
+            for _ in 0..10 {
+                opening
+                    .table
+                    .change(b"n", |before| {
+                        let number =
+                            before.map_or(0, |bytes| u32::from_be_bytes(bytes[..].try_into().unwrap()));
+                        Ok::<_, StorageError>((Change::Put((number + 1).to_be_bytes().to_vec()), ()))
+                    })
+                    .await
+                    .unwrap();
+            }
+        }));
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let total = world.read(&table, b"n").await.unwrap().unwrap();
+    assert_eq!(u32::from_be_bytes(total[..].try_into().unwrap()), 640);
+}

@@ -1,0 +1,23 @@
+//! The seam between the wire and everything behind it.
+
+use crate::service::{Output, Request};
+
+use super::{ApiError, Service};
+
+/// What answers API calls: the application, or a test's echo.
+pub trait Dispatch: Send + Sync + 'static {
+    /// Runs one call to the end and says what to answer.
+    ///
+    /// The future is dropped when the caller hangs up, so an action that must
+    /// not stop half way keeps its own task.
+    fn call(
+        &self,
+        service: Service,
+        request: Request,
+    ) -> impl Future<Output = Result<Output, ApiError>> + Send;
+
+    /// Whether calls can be served; `/ready` answers 503 until they can.
+    fn ready(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,85 @@
+//! The JSON of a request: syntax and depth, before anything walks it.
+
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use super::service::is_dynamodb;
+use super::{ApiError, Service};
+
+/// Parses a body into the JSON object that every operation takes.
+pub(super) fn parse(service: Service, body: &[u8]) -> Result<Value, ApiError> {
+    match serde_json::from_slice(body) {
+        Ok(input @ Value::Object(_)) => Ok(input),
+        Ok(_) => Err(serialization()),
+        Err(_) if is_dynamodb(service) && depth(body) > JSON_DEPTH_MAX => Err(ApiError::validation(NESTING)),
+        Err(_) => Err(serialization()),
+    }
+}
+
+/// Whether a body is JSON at all, without building a document.
+pub(super) fn check_syntax(body: &[u8]) -> Result<(), ApiError> {
+    match serde_json::from_slice::<IgnoredAny>(body) {
+        Err(_) if depth(body) <= JSON_DEPTH_MAX => Err(serialization()),
+        _ => Ok(()),
+    }
+}
+
+// The greatest number of open brackets outside strings. Only for bodies that the parser refused.
+fn depth(body: &[u8]) -> usize {
+    let (mut open, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                open += 1;
+                deepest = deepest.max(open);
+            }
+            b'}' | b']' if !in_string => open = open.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+fn serialization() -> ApiError {
+    ApiError::new("SerializationException", "")
+}
+
+// serde_json stops at this depth on its own, long before the stack ends. An
+// attribute value takes two levels of JSON for one of its own, of which 32 are allowed.
+const JSON_DEPTH_MAX: usize = 127;
+const NESTING: &str = "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A document nested a million deep once killed a peer's process: it must be an answer.
+    #[test]
+    fn depth_is_bounded_without_recursion() {
+        for levels in [1_000_000, 128] {
+            let body = [b"{\"L\":".repeat(levels), b"1".to_vec(), b"}".repeat(levels)].concat();
+            assert_eq!(parse(Service::DynamoDb, &body), Err(ApiError::validation(NESTING)));
+            assert_eq!(parse(Service::Kms, &body), Err(serialization()));
+            assert_eq!(check_syntax(&body), Ok(()));
+        }
+        let body = [b"{\"L\":".repeat(127), b"1".to_vec(), b"}".repeat(127)].concat();
+        assert!(parse(Service::DynamoDb, &body).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_a_serialization_exception() {
+        for body in ["", "{", "[]", "\"{\"", "{}{}", "{\"a\": \"\\ud800\"}", "{\"a\": 1e999}", "nul"] {
+            assert_eq!(parse(Service::DynamoDb, body.as_bytes()), Err(serialization()), "{body}");
+        }
+        assert_eq!(parse(Service::DynamoDb, b"{\"a\": \"\xff\"}"), Err(serialization()));
+    }
+
+    #[test]
+    fn brackets_inside_strings_do_not_count() {
+        assert_eq!(depth(br#"{"a": "[[[[\"[["}"#), 1);
+        assert_eq!(depth(br#"[[{}], []]"#), 3);
+    }
+}

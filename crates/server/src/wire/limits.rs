@@ -1,0 +1,45 @@
+//! How much of anything a client may ask of the wire.
+
+use std::time::Duration;
+
+/// Bounds on requests and connections.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of a request body, before and after decompression.
+    pub body_bytes_max: usize,
+    /// Bytes of a request's line and headers.
+    pub header_bytes_max: usize,
+    /// Number of headers.
+    pub headers_max: usize,
+    /// Time for a request's headers, from their first byte; also for a TLS handshake.
+    pub header_timeout: Duration,
+    /// Time for a request's body.
+    pub body_timeout: Duration,
+    /// Time that a connection may stay open without a request.
+    pub idle_timeout: Duration,
+    /// Connections open at once; more wait in the kernel's queue.
+    pub connections_max: usize,
+    /// Requests in flight on one HTTP/2 connection.
+    pub streams_max: u32,
+    /// Bytes of request bodies larger than 64 KiB held in memory at once, over all connections.
+    pub large_body_bytes_max: usize,
+    /// Time that requests in flight get to finish when the server stops.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 16 << 20,
+            header_bytes_max: 32 << 10,
+            headers_max: 100,
+            header_timeout: Duration::from_secs(20),
+            body_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(900),
+            connections_max: 10_000,
+            streams_max: 128,
+            large_body_bytes_max: 512 << 20,
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}

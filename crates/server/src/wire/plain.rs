@@ -1,0 +1,75 @@
+//! What the port answers besides AWS's protocols: health, readiness, the development clock.
+
+use std::sync::atomic::Ordering;
+
+use hyper::header::CONTENT_TYPE;
+use hyper::http::request::Parts;
+use hyper::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::json;
+use strongroom_model::clock::Clock;
+
+use super::dispatch::Dispatch;
+use super::exchange::{Front, header};
+use super::response::{self, Answer};
+
+/// Answers a GET that is not an API call; `None` for everything else.
+pub(super) fn answer<D: Dispatch>(front: &Front<D>, head: &Parts) -> Option<Answer> {
+    if head.method != Method::GET && head.method != Method::HEAD {
+        return None;
+    }
+    match head.uri.path() {
+        "/" if head.uri.query().is_none() => {
+            Some(response::text(StatusCode::OK, "healthy: dynamodb dynamodbstreams kms cloudtrail sts\n"))
+        }
+        "/health" => Some(response::text(StatusCode::OK, "healthy\n")),
+        "/ready" if front.app.ready() && !front.draining.load(Ordering::Relaxed) => {
+            Some(response::text(StatusCode::OK, "ready\n"))
+        }
+        "/ready" => Some(response::text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n")),
+        _ => None,
+    }
+}
+
+/// Moves the development clock forward and answers the new time.
+pub(super) fn move_clock<D>(front: &Front<D>, head: &Parts, body: &[u8]) -> Answer {
+    let Some(clock) = &front.movable_clock else {
+        return response::text(StatusCode::NOT_FOUND, "the clock can be moved only with --dev\n");
+    };
+    if head.method != Method::POST {
+        return response::text(StatusCode::METHOD_NOT_ALLOWED, "POST {\"AdvanceSeconds\": n}\n");
+    }
+    // A web page can send a form or plain text anywhere, but not JSON: only a program gets through.
+    if !header(&head.headers, &CONTENT_TYPE).starts_with("application/json") {
+        let text = "send it as content-type application/json\n";
+        return response::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
+    }
+    match serde_json::from_slice::<MoveClock>(body) {
+        Ok(by) if by.advance_seconds <= ADVANCE_SECONDS_MAX => {
+            // `advance_millis` takes at most 49 days at a time.
+            let mut seconds = by.advance_seconds;
+            while seconds > 0 {
+                let step = seconds.min(u32::MAX / 1000);
+                clock.advance_millis(step * 1000);
+                seconds -= step;
+            }
+            let now = clock.now_millis();
+            let text = chrono::DateTime::from_timestamp_millis(now).map(|time| time.to_rfc3339());
+            response::json(StatusCode::OK, &json!({"NowMillis": now, "Now": text}))
+        }
+        _ => {
+            let text = format!("send {{\"AdvanceSeconds\": 0 to {ADVANCE_SECONDS_MAX}}}\n");
+            response::text(StatusCode::BAD_REQUEST, text)
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct MoveClock {
+    advance_seconds: u32,
+}
+
+pub(super) const CLOCK_PATH: &str = "/_strongroom/clock";
+// Ten years: enough for yearly rotation, and dates stay in range.
+const ADVANCE_SECONDS_MAX: u32 = 10 * 366 * 86_400;

@@ -1,0 +1,183 @@
+//! What clients see that are broken, slow or hostile, and that nobody else suffers.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use hyper::StatusCode;
+use serde_json::json;
+use strongroom_server::wire::Limits;
+
+use super::echo::{Raw, exchange, json_request, parse, request, start};
+
+fn impatient() -> Limits {
+    Limits {
+        header_timeout: Duration::from_millis(200),
+        body_timeout: Duration::from_millis(200),
+        idle_timeout: Duration::from_millis(400),
+        ..Limits::default()
+    }
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_limit_is_refused_before_it_is_read() {
+    let server = start(Limits { body_bytes_max: 1000, ..Limits::default() }).await;
+    let mut raw = Raw::connect(server.address()).await;
+    raw.send("POST / HTTP/1.1\r\nHost: a\r\nX-Amz-Target: DynamoDB_20120810.PutItem\r\nContent-Length: 1001\r\n\r\n").await;
+    assert!(raw.rest().await.starts_with("HTTP/1.1 413 "));
+
+    let mut raw = Raw::connect(server.address()).await;
+    raw.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+    raw.send(format!("3e8\r\n{}\r\n1\r\nx\r\n0\r\n\r\n", "x".repeat(1000))).await;
+    assert!(raw.rest().await.starts_with("HTTP/1.1 413 "));
+
+    for http2 in [false, true] {
+        let large = request("DynamoDB_20120810.PutItem", &[], vec![b' '; 1001]);
+        assert_eq!(exchange(server.address(), http2, large).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_gzip_bomb_is_refused() {
+    let server = start(Limits::default()).await;
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    for _ in 0..17 {
+        packer.write_all(&vec![b' '; 1 << 20]).unwrap();
+    }
+    let bomb = packer.finish().unwrap();
+    assert!(bomb.len() < 200_000);
+    let sent = request("DynamoDB_20120810.PutItem", &[("content-encoding", "gzip")], bomb);
+    assert_eq!(exchange(server.address(), false, sent).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    let sent = request("DynamoDB_20120810.PutItem", &[("content-encoding", "gzip")], "no gzip");
+    let (status, _, body) = exchange(server.address(), false, sent).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(parse(&body)["__type"], "com.amazon.coral.service#SerializationException");
+    let sent = request("DynamoDB_20120810.PutItem", &[("content-encoding", "br")], "{}");
+    assert_eq!(exchange(server.address(), false, sent).await.0, StatusCode::BAD_REQUEST);
+    server.stop().await;
+}
+
+/// A peer died of a stack overflow on such a document.
+#[tokio::test]
+async fn a_document_nested_a_million_deep_is_an_error() {
+    let server = start(Limits::default()).await;
+    let deep = "[".repeat(8_000_000);
+    let sent = request("DynamoDB_20120810.PutItem", &[], deep);
+    let (status, _, body) = exchange(server.address(), false, sent).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(parse(&body)["__type"], "com.amazon.coral.validate#ValidationException");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn headers_are_bounded_in_size_and_number() {
+    let server = start(Limits::default()).await;
+    let address = server.address();
+    for headers in [format!("X-Long: {}\r\n", "x".repeat(40_000)), "X-Many: 1\r\n".repeat(101)] {
+        let mut raw = Raw::connect(address).await;
+        raw.send(format!("POST / HTTP/1.1\r\nHost: a\r\n{headers}\r\n")).await;
+        assert!(raw.rest().await.starts_with("HTTP/1.1 431 "));
+    }
+    let mut raw = Raw::connect(address).await;
+    raw.send("no http at all\r\n\r\n").await;
+    assert!(raw.rest().await.starts_with("HTTP/1.1 400 "));
+    server.stop().await;
+}
+
+/// Slow clients hold connections; each phase of a request has its time.
+#[tokio::test]
+async fn slow_clients_are_hung_up_on() {
+    let server = start(impatient()).await;
+    let address = server.address();
+    let begun = Instant::now();
+
+    let silent = async {
+        let mut raw = Raw::connect(address).await;
+        assert_eq!(raw.rest().await, "");
+    };
+    let half_a_preface = async {
+        let mut raw = Raw::connect(address).await;
+        raw.send("PRI * HTT").await;
+        assert_eq!(raw.rest().await, "");
+    };
+    let slow_headers = async {
+        let mut raw = Raw::connect(address).await;
+        raw.send("POST / HTTP/1.1\r\n").await;
+        for _ in 0..20 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            if tokio::io::AsyncWriteExt::write_all(&mut raw.0, b"X-A: b\r\n").await.is_err() {
+                break;
+            }
+        }
+        assert_eq!(raw.rest().await, "");
+    };
+    let slow_headers_later = async {
+        let mut raw = Raw::connect(address).await;
+        raw.send(json_request("DynamoDB_20120810.GetItem", "{}")).await;
+        raw.read_until("Operation").await;
+        raw.send("POST / HTT").await;
+        assert_eq!(raw.rest().await, "");
+    };
+    let slow_body = async {
+        let mut raw = Raw::connect(address).await;
+        let whole = json_request("DynamoDB_20120810.GetItem", r#"{"TableName":"t"}"#);
+        raw.send(&whole[..whole.len() - 5]).await;
+        assert!(raw.rest().await.starts_with("HTTP/1.1 408 "));
+    };
+    let idle = async {
+        let mut raw = Raw::connect(address).await;
+        raw.send(json_request("DynamoDB_20120810.GetItem", "{}")).await;
+        raw.read_until("Operation").await;
+        assert_eq!(raw.rest().await, "");
+    };
+    let busy = async {
+        // Longer than every timeout but never silent: this one stays.
+        let mut raw = Raw::connect(address).await;
+        for _ in 0..10 {
+            raw.send(json_request("DynamoDB_20120810.GetItem", "{}")).await;
+            raw.read_until("Operation").await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::join!(silent, half_a_preface, slow_headers, slow_headers_later, slow_body, idle, busy);
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_long_answer_is_not_taken_for_silence() {
+    let server = start(Limits { idle_timeout: Duration::from_millis(100), ..impatient() }).await;
+    let mut raw = Raw::connect(server.address()).await;
+    raw.send(json_request("DynamoDB_20120810.ListTables", "{}")).await;
+    raw.read_until("\"Operation\":\"ListTables\"").await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_for_a_place() {
+    let server = start(Limits { connections_max: 1, ..Limits::default() }).await;
+    let mut first = Raw::connect(server.address()).await;
+    first.send(json_request("DynamoDB_20120810.GetItem", "{}")).await;
+    first.read_until("Operation").await;
+    let mut second = Raw::connect(server.address()).await;
+    second.send(json_request("DynamoDB_20120810.GetItem", "{}")).await;
+    let early = tokio::time::timeout(Duration::from_millis(100), second.read_until("Operation")).await;
+    assert!(early.is_err());
+    drop(first);
+    second.read_until("Operation").await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_does_not_disturb_others() {
+    let server = start(Limits::default()).await;
+    for _ in 0..50 {
+        let mut raw = Raw::connect(server.address()).await;
+        raw.send(json_request("DynamoDB_20120810.ListTables", "{}")).await;
+    }
+    let sent = request("DynamoDB_20120810.GetItem", &[], r#"{"TableName":"t"}"#);
+    let (status, _, body) = exchange(server.address(), false, sent).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(parse(&body)["Input"], json!({"TableName": "t"}));
+    server.stop().await;
+}

@@ -1,0 +1,141 @@
+"""The command line: demo, verify, bench, help, and the README's walk-through word for word."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from support import canary
+from support.server import REPOSITORY, Server, binary, clean_environment
+from support.tables import create_table, customer_key, fill, sse
+
+README = REPOSITORY / "README.md"
+
+
+def run(*arguments, seconds=120, **options):
+    return subprocess.run([binary(), *arguments], capture_output=True, text=True, timeout=seconds, env=clean_environment(), **options)
+
+
+def test_help_and_version():
+    assert "serve" in run("--help").stdout
+    assert re.search(r"\d+\.\d+\.\d+", run("--version").stdout)
+    wrong = run("serve", "--no-such-setting")
+    assert wrong.returncode != 0 and "--no-such-setting" in wrong.stderr
+
+
+def test_demo_lives_through_the_sixty_seconds(tmp_path):
+    """It prints each call and what came back, and ends with the search of the disk; it leaves nothing behind."""
+    done = run("demo", cwd=tmp_path)
+    text = done.stdout + done.stderr
+    assert done.returncode == 0, text
+    for word in ("create-key|CreateKey", "create-table|CreateTable", "put-item|PutItem", "disable-key|DisableKey",
+                 "INACCESSIBLE_ENCRYPTION_CREDENTIALS", "enable-key|EnableKey", "lookup-events|LookupEvents"):
+        assert re.search(word, text), f"the demo does not show {word}:\n{text}"
+    assert re.search(r"nothing|0 (?:files|places|times)|not found", text.lower()), text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_verify_lists_each_table(own_server):
+    """A table per table: objects, bytes, data key, table key, KMS key ARN; exit code 0 when all is well."""
+    key = customer_key(own_server.kms)
+    tables = [create_table(own_server.dynamodb), create_table(own_server.dynamodb, **sse(key))]
+    for table in tables:
+        fill(own_server.dynamodb, table, 100, bytes_each=5_000)
+    busy = run("verify", "--data", str(own_server.data), "--root-key", f"file:{own_server.root_key}")
+    assert busy.returncode != 0, "verify is offline: it must not touch a directory in use"
+    own_server.stop()
+    done = run("verify", "--data", str(own_server.data), "--root-key", f"file:{own_server.root_key}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert key in done.stdout
+    for table in tables:
+        assert table in done.stdout
+
+
+def test_verify_without_the_right_root_key(own_server, tmp_path):
+    create_table(own_server.dynamodb)
+    own_server.stop()
+    wrong = run("verify", "--data", str(own_server.data), "--root-key", f"file:{tmp_path / 'none.key'}")
+    assert wrong.returncode != 0
+    assert not (tmp_path / "none.key").exists(), "verify makes no keys"
+
+
+def test_the_passphrase_opens_and_a_wrong_one_does_not(make_server, tmp_path):
+    """A root key from a passphrase file: right opens, wrong is a clear error and changes nothing."""
+    file = tmp_path / "passphrase"
+    file.write_text("correct horse battery staple\n")
+    file.chmod(0o600)
+    server = PassphraseServer(tmp_path / "server", file).start()
+    table = create_table(server.dynamodb)
+    fill(server.dynamodb, table, 5)
+    server.stop()
+    before = {p: p.read_bytes() for p in canary.files([server.data])}
+    file.write_text("wrong horse\n")
+    text = server.start_expecting_failure()
+    assert "passphrase" in text.lower(), text
+    assert {p: p.read_bytes() for p in canary.files([server.data])} == before
+    file.write_text("correct horse battery staple\n")
+    server.start()
+    assert server.dynamodb.scan(TableName=table)["Count"] == 5
+    server.stop()
+    assert canary.search([server.data, server.logs], {"passphrase": b"correct horse battery"}) == []
+
+
+class PassphraseServer(Server):
+    """A server whose root key comes from a passphrase in a file."""
+
+    def __init__(self, home, file):
+        super().__init__(home)
+        self.file = file
+
+    def command(self):
+        return [f"passphrase:{self.file}" if part.startswith("file:") else part for part in super().command()]
+
+
+def test_bench_measures_any_endpoint(own_server):
+    done = run("bench", "--endpoint", own_server.url, "--workload", "mixed", "--connections", "4", "--seconds", "2", "--item-bytes", "200")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"p99", done.stdout) and re.search(r"\d", done.stdout)
+
+
+def walk_through() -> str:
+    """The `sh` blocks of the README's walk-through, as one script."""
+    section = README.read_text().split("## Sixty seconds")[1].split("\n## ")[0]
+    return "\n".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
+
+
+def test_the_walk_through_of_the_readme_works_word_for_word(make_server, tmp_path):
+    """Its commands, in its order, in one shell, with the real AWS CLI; only the port and the path to the binary
+    are those of this test. The blocks' own comments (`# prints ...`) say what must come out."""
+    aws = shutil.which("aws", path=f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}")
+    assert aws, "no AWS CLI here; ./check installs it"
+    server = make_server(listen="127.0.0.1:0")
+    server.data = server.home / "strongroom-data"
+    server.start()
+    script = walk_through().replace("http://127.0.0.1:8000", server.url.rstrip("/"))
+    assert "create-key" in script and "lookup-events" in script
+    bin_directory = tmp_path / "bin"
+    bin_directory.mkdir()
+    (bin_directory / "strongroom").symlink_to(binary())
+    environment = clean_environment(PATH=f"{bin_directory}:{pathlib.Path(aws).parent}:{os.environ['PATH']}", AWS_PAGER="")
+    # The block's last step stops the server and searches its directory.
+    done = subprocess.run(
+        ["bash", "-euxo", "pipefail", "-c", script], capture_output=True, text=True, timeout=180, cwd=server.home,
+        env=environment | {"STRONGROOM_PID": str(server.process.pid)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    for expected in re.findall(r"# prints (.+)", script):
+        assert expected.strip() in done.stdout, f"not printed: {expected}\n{done.stdout}\n{done.stderr}"
+
+
+def test_the_readme_names_what_exists():
+    """Relative links lead somewhere."""
+    for page in REPOSITORY.glob("*.md"):
+        for link in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "LICENSE"])
+def test_the_pages_are_there(name):
+    assert (REPOSITORY / name).stat().st_size > 200

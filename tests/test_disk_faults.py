@@ -1,0 +1,125 @@
+"""The disk fills up, turns read-only or vanishes: clear errors, no hang, nothing lost, and serving resumes."""
+
+import os
+import shutil
+import subprocess
+import time
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+from support.tables import create_table, fill, item, scan_all, wait_until
+
+DISK_BYTES = 24 * 1024 * 1024
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of its own, 24 MB; needs the right to mount."""
+    place = tmp_path / "small-disk"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(place)], capture_output=True, text=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"SKIPPED, needs root: cannot mount a small disk here: {mounted.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=False)
+
+
+@pytest.fixture
+def server_on_disk(make_server, small_disk):
+    server = make_server(data=small_disk / "data").start()
+    table = create_table(server.dynamodb)
+    written = fill(server.dynamodb, table, 25)
+    yield server, table, written
+    server.kill()
+
+
+def put(server, table, pk, size=100):
+    """One put; returns the error code, or None when it was acknowledged. Fails when it takes too long."""
+    started = time.monotonic()
+    try:
+        server.client("dynamodb", read_timeout=30).put_item(TableName=table, Item=item(pk, v="x" * size))
+    except ClientError as error:
+        assert error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500, error
+        return error.response["Error"]["Code"]
+    except BotoCoreError as error:
+        pytest.fail(f"no answer after {time.monotonic() - started:.1f} s: {error}")
+    return None
+
+
+def recovers(server, table):
+    """The mended disk serves again, without a restart."""
+    wait_until(lambda: put(server, table, "after") is None, "writes are served again", 30, 0.3)
+
+
+def test_a_full_disk(server_on_disk):
+    """Writes fail with an error that says so in the log; reads go on; with room again, so do writes; and nothing
+    that was acknowledged is missing, then or after a restart."""
+    server, table, written = server_on_disk
+    acknowledged = set(written)
+    refused = 0
+    for n in range(400):
+        error = put(server, table, f"big-{n}", 300_000)
+        if error is None:
+            acknowledged.add(f"big-{n}")
+        else:
+            refused += 1
+            if refused == 3:
+                break
+    assert refused == 3, "the disk never filled up"
+    text = server.output().lower()
+    assert "no space" in text or "full" in text or "enospc" in text, text[-2000:]
+    assert server.dynamodb.get_item(TableName=table, Key=item("item-000000"))["Item"] == written["item-000000"]
+    subprocess.run(["mount", "-o", f"remount,size={8 * DISK_BYTES}", str(server.data.parent)], check=True)
+    recovers(server, table)
+    assert acknowledged <= set(scan_all(server.dynamodb, table))
+    server.restart()
+    assert acknowledged <= set(scan_all(server.dynamodb, table))
+
+
+def test_a_read_only_disk(server_on_disk):
+    """Remounted read-only under the running server: writes fail, reads go on, and all heals."""
+    server, table, written = server_on_disk
+    remounted = subprocess.run(["mount", "-o", "remount,ro", str(server.data.parent)], capture_output=True, text=True)
+    if remounted.returncode != 0:
+        pytest.skip(f"SKIPPED: the kernel refuses to remount read-only with files open: {remounted.stderr.strip()}")
+    assert put(server, table, "refused")
+    text = server.output().lower()
+    assert "read-only" in text, text[-2000:]
+    assert server.dynamodb.get_item(TableName=table, Key=item("item-000001"))["Item"] == written["item-000001"]
+    subprocess.run(["mount", "-o", "remount,rw", str(server.data.parent)], check=True)
+    recovers(server, table)
+    assert set(written) <= set(scan_all(server.dynamodb, table))
+
+
+def test_starting_on_a_read_only_disk(server_on_disk):
+    server, _, _ = server_on_disk
+    server.stop()
+    subprocess.run(["mount", "-o", "remount,ro", str(server.data.parent)], check=True)
+    text = server.start_expecting_failure().lower()
+    assert "read-only" in text, text
+
+
+def test_a_vanished_directory(own_server):
+    """The data directory is moved away under the running server: an error, no hang; moved back, all is there."""
+    table = create_table(own_server.dynamodb)
+    written = fill(own_server.dynamodb, table, 25)
+    away = own_server.data.with_name("away")
+    os.rename(own_server.data, away)
+    error = put(own_server, table, "while away")
+    if own_server.data.exists():
+        # Never a new, empty store in the place of the old one.
+        assert error, "a write was acknowledged into a directory that is not the data directory"
+        shutil.rmtree(own_server.data)
+    os.rename(away, own_server.data)
+    wait_until(lambda: put(own_server, table, "after") is None, "writes are served again", 30, 0.3)
+    expected = set(written) | {"after"} | ({"while away"} if error is None else set())
+    assert expected <= set(scan_all(own_server.dynamodb, table))
+    own_server.restart()
+    assert expected <= set(scan_all(own_server.dynamodb, table))
+
+
+def test_a_data_directory_that_cannot_be_made(make_server, tmp_path):
+    blocked = tmp_path / "a-file"
+    blocked.write_text("in the way")
+    text = make_server(data=blocked / "data").start_expecting_failure()
+    assert str(blocked) in text, text

@@ -1,0 +1,156 @@
+"""Requests made to hurt: each gets an error in bounded time and memory, and the server goes on."""
+
+import json
+import pathlib
+import socket
+import time
+import urllib.parse
+
+import pytest
+from support.server import authorization
+from support.tables import create_table, item
+
+MEMORY_BYTES_MAX = 600 * 1024 * 1024
+
+
+@pytest.fixture
+def target(own_server):
+    """A server, and the check that it lives and has not eaten the machine."""
+    table = create_table(own_server.dynamodb)
+    yield own_server, table
+    assert own_server.process.poll() is None, own_server.output()
+    own_server.dynamodb.put_item(TableName=table, Item=item("alive"))
+    assert "panicked" not in own_server.output()
+    status = pathlib.Path(f"/proc/{own_server.process.pid}/status").read_text()
+    peak = int(status.split("VmHWM:")[1].split()[0]) * 1024
+    assert peak < MEMORY_BYTES_MAX, f"{peak} bytes at the peak"
+
+
+def post(server, operation, body, **options):
+    started = time.monotonic()
+    answer = server.call(f"DynamoDB_20120810.{operation}", body if isinstance(body, bytes) else body.encode(), **options)
+    assert time.monotonic() - started < 10
+    return answer
+
+
+@pytest.mark.parametrize("depth", [33, 100, 10_000, 100_000, 1_000_000])
+@pytest.mark.parametrize("kind", ["L", "M", "json"])
+def test_deep_nesting(target, depth, kind):
+    server, table = target
+    opening, closing = {"L": ('{"L":[', "]}"), "M": ('{"M":{"a":', "}}"), "json": ("[", "]")}[kind]
+    core = '{"S":"x"}' if kind != "json" else ""
+    value = opening * depth + core + closing * depth
+    body = f'{{"TableName":"{table}","Item":{{"pk":{{"S":"a"}},"v":{value}}}}}'
+    status, _, answer = post(server, "PutItem", body)
+    assert status in (400, 413), answer
+
+
+def test_a_body_beyond_16_mib(target):
+    server, table = target
+    body = json.dumps({"TableName": table, "Item": item("a", v="x" * (17 * 1024 * 1024))})
+    try:
+        status, _, answer = post(server, "PutItem", body)
+    except (ConnectionError, BrokenPipeError):
+        return
+    assert status in (400, 413), answer
+
+
+def test_a_body_of_sixteen_mib_of_nothing(target):
+    server, _ = target
+    status, _, _ = post(server, "ListTables", b"{" + b" " * (16 * 1024 * 1024 - 3) + b"}")
+    assert status in (200, 400, 413)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"TableName":"%s","Item":{"pk":{"S":"a"},"n":{"N":"' + "9" * 1_000_000 + '"}}}',
+        '{"TableName":"%s","Item":{"pk":{"S":"a"},"n":{"N":"1e' + "9" * 1_000_000 + '"}}}',
+        '{"TableName":"%s","Item":{"pk":{"S":"a"},"n":{"N":"0.' + "0" * 1_000_000 + '1"}}}',
+        '{"TableName":"%s","Key":{"pk":{"S":"a"}},"UpdateExpression":"SET a = ' + "(" * 200_000 + '"}',
+        '{"TableName":"%s","Key":{"pk":{"S":"a"}},"UpdateExpression":"SET a' + "[0]" * 200_000 + ' = :x","ExpressionAttributeValues":{":x":{"S":"x"}}}',
+        '{"TableName":"%s","Key":{"pk":{"S":"a"}},"UpdateExpression":"SET ' + "a" * 8_000_000 + ' = :x"}',
+        '{"TableName":"%s","Item":{"pk":{"S":"a"}},"ConditionExpression":"' + "NOT " * 300_000 + 'attribute_exists(a)"}',
+        '{"TableName":"%s","Item":{"pk":{"S":"a"}},"ConditionExpression":"a IN (' + ",".join([":a"] * 1_000_000) + ')","ExpressionAttributeValues":{":a":{"S":"a"}}}',
+        '{"TableName":"%s","Item":{"pk":{"S":"a"},"s":{"SS":[' + ",".join(f'"{n}"' for n in range(300_000)) + "]}}}",
+        '{"TableName":"%s","Item":{' + ",".join(f'"n{n}":{{"S":"x"}}' for n in range(300_000)) + "}}",
+        '{"TableName":"%s","Item":{"pk":{"B":"not base64!"}}}',
+        '{"TableName":"%s","TableName":"other"}',
+        '{"TableName":"' + "x" * 10_000_000 + '"}',
+    ],
+    ids=["digits", "exponent", "zeros", "parentheses", "indexes", "name", "NOTs", "IN", "set", "attributes", "base64", "twice", "table name"],
+)
+def test_oversized_parts(target, body):
+    server, table = target
+    body = body.replace("%s", table, 1)
+    operation = "UpdateItem" if "UpdateExpression" in body else "DescribeTable" if "Item" not in body else "PutItem"
+    status, _, answer = post(server, operation, body)
+    assert status in (400, 413), (status, str(answer)[:300])
+    assert len(json.dumps(answer)) < 20_000_000
+
+
+def raw(server, data, *, seconds=10):
+    where = urllib.parse.urlsplit(server.url)
+    with socket.create_connection((where.hostname, where.port), timeout=seconds) as connection:
+        try:
+            connection.sendall(data)
+            connection.settimeout(seconds)
+            return connection.recv(65536)
+        except (ConnectionError, TimeoutError, socket.timeout):
+            return b""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\0" * 100_000,
+        b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 100_000,
+        b"GET /" + b"a" * 10_000_000,
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: " + b"x" * 100_000 + b"\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 10_000,
+    ],
+    ids=["zeros", "headers", "path", "length", "two lengths", "target", "http2 noise"],
+)
+def test_broken_http(target, data):
+    server, _ = target
+    answer = raw(server, data)
+    assert not answer.startswith(b"HTTP/1.1 200")
+
+
+def test_a_compressed_bomb(target):
+    """Sixteen megabytes of gzip that would be sixteen gigabytes: refused long before."""
+    import gzip
+
+    server, table = target
+    bomb = gzip.compress(b" " * (1 << 30), 9)
+    status, _, _ = post(server, "PutItem", bomb, headers={"Content-Encoding": "gzip"})
+    assert status in (400, 413)
+
+
+def test_slow_senders_do_not_starve_others(target):
+    """Two hundred connections that send half a request and wait; others are served."""
+    server, table = target
+    where = urllib.parse.urlsplit(server.url)
+    slow = []
+    try:
+        for _ in range(200):
+            connection = socket.create_connection((where.hostname, where.port), timeout=5)
+            connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+            slow.append(connection)
+        started = time.monotonic()
+        for _ in range(20):
+            server.dynamodb.get_item(TableName=table, Key=item("a"))
+        assert time.monotonic() - started < 10
+    finally:
+        for connection in slow:
+            connection.close()
+
+
+@pytest.mark.parametrize("header", ["Authorization", "X-Amz-Date", "Content-Type"])
+def test_odd_headers_are_refused_or_borne(target, header):
+    server, _ = target
+    for value in ("", "x", "AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256 Credential=a/b", authorization("A" * 5000, "x" * 5000), "\t,;=" * 100):
+        status, _, _ = server.call("DynamoDB_20120810.ListTables", {}, headers={header: value})
+        assert status in (200, 400, 403, 415, 431), (header, value[:40], status)

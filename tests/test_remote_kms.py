@@ -1,0 +1,134 @@
+"""A table server whose KMS is another process: outage, refusal, recovery (R24, R25)."""
+
+import pytest
+from botocore.exceptions import ClientError
+from support import trail
+from support.server import Server
+from support.tables import create_table, customer_key, describe, error_of, item, scan_all, fill, sse, wait_until
+
+
+@pytest.fixture
+def pair(make_server):
+    """A key server, and a table server that uses it."""
+    keys = make_server("keys").start()
+    tables = make_server(
+        "tables",
+        arguments=["--kms-endpoint", keys.url],
+        environment={
+            "AWS_ACCESS_KEY_ID": "AKIATABLESERVER00001",
+            "AWS_SECRET_ACCESS_KEY": "table-server-secret",
+            "AWS_REGION": "us-east-1",
+        },
+    ).start()
+    # The key server comes back at the same address.
+    keys.listen = keys.url.split("://")[1].rstrip("/")
+    return keys, tables
+
+
+def get(tables, table, **options):
+    return tables.client("dynamodb", **options).get_item(TableName=table, Key=item("item-000000"), ConsistentRead=True)
+
+
+def make_table(keys, tables):
+    key = customer_key(keys.kms)
+    table = create_table(tables.dynamodb, **sse(key))
+    return key, table, fill(tables.dynamodb, table, 25)
+
+
+def r20_a_remote_kms_makes_and_opens_the_table_key(pair):
+    """The key server's own trail shows the calls, with the table's context."""
+    keys, tables = pair
+    key, table, written = make_table(keys, tables)
+    tables.restart()
+    assert scan_all(tables.dynamodb, table) == written
+    for name in ("GenerateDataKey", "Decrypt", "CreateGrant"):
+        made = trail.events(keys, name, table=table)
+        assert made and all(e["resources"][0]["ARN"] == key for e in made), name
+
+
+def r22_a_remote_kms_is_not_asked_per_operation(pair):
+    keys, tables = pair
+    _, table, _ = make_table(keys, tables)
+    tables.restart()
+    before = trail.count(keys, "Decrypt", table)
+    for _ in range(200):
+        get(tables, table)
+    assert trail.count(keys, "Decrypt", table) == before + 1
+
+
+@pytest.mark.parametrize("outage", ["gone", "silent"])
+def r25_an_unreachable_kms_is_bridged_for_twelve_hours(pair, outage):
+    """The KMS is gone (or accepts and never answers). Cached tables are read and written on; after twelve hours
+    they are not; when it is back, so are they, with every acknowledged write."""
+    keys, tables = pair
+    _, table, written = make_table(keys, tables)
+    assert get(tables, table)["Item"]
+    keys.kill() if outage == "gone" else keys.suspend()
+    try:
+        for _ in range(3):
+            tables.advance(301)
+            assert get(tables, table, read_timeout=60)["Item"]
+        written |= fill(tables.client("dynamodb", read_timeout=60), table, 25, prefix="during-the-outage")
+        tables.advance(11 * 3600)
+        assert get(tables, table, read_timeout=60)["Item"]
+        tables.advance(3600)
+        with pytest.raises(ClientError) as caught:
+            get(tables, table, read_timeout=60)
+        # The caller cannot mend it, and may try again.
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] >= 400
+    finally:
+        keys.start() if outage == "gone" else keys.resume()
+    wait_until(lambda: error_of(get, tables, table) is None, "the table is back", 40, pause_secs=0.2)
+    assert scan_all(tables.dynamodb, table) == written
+
+
+def r25_a_refusal_is_never_bridged(pair):
+    """The key is disabled and the KMS says so: at the renewal the table is lost, twelve hours or not. Another
+    table goes on; enabling the key heals."""
+    keys, tables = pair
+    key, table, written = make_table(keys, tables)
+    _, other, _ = make_table(keys, tables)
+    keys.kms.disable_key(KeyId=key)
+    tables.advance(301)
+    code, message = error_of(get, tables, table)
+    assert key in message, (code, message)
+    assert get(tables, other)["Item"]
+    wait_until(
+        lambda: describe(tables.dynamodb, table)["TableStatus"] == "INACCESSIBLE_ENCRYPTION_CREDENTIALS", "key loss noticed"
+    )
+    # Once refused, an outage does not bring the cached key back.
+    keys.kill()
+    tables.advance(301)
+    assert error_of(get, tables, table, read_timeout=60)
+    keys.start()
+    keys.kms.enable_key(KeyId=key)
+    tables.advance(301)
+    wait_until(lambda: error_of(get, tables, table) is None, "the table is back", 40, pause_secs=0.2)
+    assert scan_all(tables.dynamodb, table) == written
+
+
+def r24_the_renewal_picks_up_the_change(pair):
+    """The cached caller works until its renewal, then fails: at 4:58 it reads, at 5:01 it does not."""
+    keys, tables = pair
+    key, table, _ = make_table(keys, tables)
+    tables.restart()
+    assert get(tables, table)["Item"]
+    keys.kms.disable_key(KeyId=key)
+    tables.advance(290)
+    assert get(tables, table)["Item"]
+    tables.advance(11)
+    code, message = error_of(get, tables, table)
+    assert key in message, (code, message)
+
+
+def r25_a_server_starts_without_its_kms(pair):
+    """One table out, not the server: it starts, answers what needs no key, and heals by itself."""
+    keys, tables = pair
+    _, table, written = make_table(keys, tables)
+    keys.kill()
+    tables.restart()
+    assert describe(tables.dynamodb, table)["TableName"] == table
+    assert error_of(get, tables, table, read_timeout=60)
+    keys.start()
+    wait_until(lambda: error_of(get, tables, table) is None, "the table is back", 40, pause_secs=0.2)
+    assert scan_all(tables.dynamodb, table) == written

@@ -1,0 +1,233 @@
+"""TLS, signatures, and the HTTP around a call (R66)."""
+
+import gzip
+import json
+import socket
+import ssl
+import urllib.parse
+import zlib
+
+import pytest
+from botocore.exceptions import SSLError, HTTPClientError
+from support import canary
+from support.tables import create_table, fill, item, refused, scan_all
+from conftest import start_secure
+
+
+def where(server):
+    url = urllib.parse.urlsplit(server.url)
+    return url.hostname, url.port
+
+
+def r66_tls_by_default(secure_server):
+    """Without --dev the listener speaks TLS with a certificate that the CA file named in the banner vouches for."""
+    assert secure_server.url.startswith("https://")
+    dynamodb = secure_server.dynamodb
+    table = create_table(dynamodb)
+    written = fill(dynamodb, table, 10)
+    assert scan_all(dynamodb, table) == written
+    context = ssl.create_default_context(cafile=secure_server.verify)
+    with socket.create_connection(where(secure_server)) as raw, context.wrap_socket(raw, server_hostname="localhost") as tls:
+        assert tls.version() in ("TLSv1.3", "TLSv1.2")
+
+
+def r66_a_client_that_does_not_know_the_ca_refuses(secure_server):
+    secure_server.verify = True
+    with pytest.raises((SSLError, HTTPClientError)):
+        secure_server.dynamodb.list_tables()
+
+
+def r66_cleartext_is_not_answered(secure_server):
+    """A request in clear on the TLS port gets no API answer."""
+    with socket.create_connection(where(secure_server), timeout=10) as raw:
+        raw.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: DynamoDB_20120810.ListTables\r\nContent-Length: 2\r\n\r\n{}")
+        raw.settimeout(10)
+        try:
+            answer = raw.recv(4096)
+        except ConnectionError:
+            answer = b""
+    assert b"TableNames" not in answer and not answer.startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
+def r66_old_tls_is_refused(secure_server, version):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = version
+    with pytest.raises((ssl.SSLError, ConnectionError)), socket.create_connection(where(secure_server)) as raw:
+        context.wrap_socket(raw)
+
+
+def r66_credentials_are_made_once_and_checked(make_server):
+    """Shown at first start and never again; the data directory and later logs do not hold the secret in clear."""
+    server = start_secure(make_server("secure", dev=False))
+    create_table(server.dynamodb, "mine")
+    secret = server.secret_key
+    with refused("UnrecognizedClientException", "The security token included in the request is invalid."):
+        server.client("dynamodb", access_key="AKIANOBODY0000000000").list_tables()
+    with refused("InvalidSignatureException") as refusal:
+        server.client("dynamodb", secret_key="x" * 40).list_tables()
+    assert refusal.message.startswith(
+        "The request signature we calculated does not match the signature you provided. "
+        "Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
+    )
+    server.restart()
+    assert secret not in server.output()
+    assert server.dynamodb.list_tables()["TableNames"] == ["mine"]
+    server.stop()
+    assert canary.search([server.data], {"secret key": secret.encode()}) == []
+
+
+def r66_an_unsigned_request_is_refused(secure_server):
+    import http.client
+
+    context = ssl.create_default_context(cafile=secure_server.verify)
+    connection = http.client.HTTPSConnection(*where(secure_server), context=context, timeout=10)
+    connection.request("POST", "/", "{}", {"X-Amz-Target": "DynamoDB_20120810.ListTables", "Content-Type": "application/x-amz-json-1.0"})
+    answer = connection.getresponse()
+    body = json.loads(answer.read())
+    assert answer.status == 400
+    assert body["__type"].rsplit("#")[-1] == "MissingAuthenticationTokenException"
+    connection.close()
+
+
+def r66_the_caller_is_who_signed(secure_server):
+    identity = secure_server.sts.get_caller_identity()
+    assert identity["Arn"].startswith(f"arn:aws:iam::{identity['Account']}:")
+
+
+def r66_dev_listens_on_loopback_only(make_server):
+    """--dev accepts any credentials, so it must not be reachable from elsewhere."""
+    text = make_server(listen="0.0.0.0:0").start_expecting_failure()
+    assert "loopback" in text.lower()
+
+
+# The HTTP around a call, on the cleartext server, where a test can see it.
+
+
+def test_answers_carry_request_id_and_checksum(server):
+    status, headers, body = server.call("DynamoDB_20120810.ListTables", {"Limit": 1})
+    assert status == 200 and "TableNames" in body
+    lower = {k.lower(): v for k, v in headers.items()}
+    assert lower["content-type"] == "application/x-amz-json-1.0"
+    assert len(lower["x-amzn-requestid"]) in (36, 52)
+    raw = server.http("POST", "/", b'{"Limit":1}', raw_headers(server))
+    assert int({k.lower(): v for k, v in raw[1].items()}["x-amz-crc32"]) == zlib.crc32(raw[2])
+
+
+def raw_headers(server, target="DynamoDB_20120810.ListTables", **extra):
+    from support.server import authorization
+
+    return {
+        "X-Amz-Target": target,
+        "Content-Type": "application/x-amz-json-1.0",
+        "Authorization": authorization(server.access_key, "dynamodb"),
+        "X-Amz-Date": "20261122T120000Z",
+    } | extra
+
+
+def test_errors_have_the_services_shape(server):
+    status, headers, body = server.call("DynamoDB_20120810.DescribeTable", {"TableName": "not-there"})
+    assert status == 400
+    assert body == {
+        "__type": "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException",
+        "message": "Requested resource not found: Table: not-there not found",
+    }
+
+
+def test_unknown_targets(server):
+    for target in ("DynamoDB_20120810.Nonsense", "Nonsense.PutItem", "DynamoDB_20111205.PutItem"):
+        status, _, body = server.call(target, {})
+        assert status == 400
+        assert body["__type"] == "com.amazon.coral.service#UnknownOperationException", target
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b"{}x", b"\xff\xfe", b'{"TableName":"a",}'])
+def test_a_body_that_is_no_object_is_a_serialization_error(server, body):
+    status, _, answer = server.call("DynamoDB_20120810.DescribeTable", body)
+    assert status == 400
+    assert answer["__type"].rsplit("#")[-1] in ("SerializationException", "ValidationException"), answer
+
+
+def test_wrong_types_are_serialization_errors(server):
+    for wrong in ({"TableName": 5}, {"TableName": ["a"]}, {"TableName": {}}):
+        status, _, answer = server.call("DynamoDB_20120810.DescribeTable", wrong)
+        assert (status, answer["__type"]) == (400, "com.amazon.coral.service#SerializationException"), (wrong, answer)
+
+
+def test_gzip_both_ways(server, dynamodb):
+    """A compressed request is read; an answer is compressed when asked for and worth it, and its checksum is of
+    what is sent."""
+    table = create_table(dynamodb)
+    fill(dynamodb, table, 25, bytes_each=2_000)
+    body = gzip.compress(json.dumps({"TableName": table}).encode())
+    status, _, answer = server.http(
+        "POST", "/", body, raw_headers(server, "DynamoDB_20120810.Scan") | {"Content-Encoding": "gzip"})
+    assert status == 200 and json.loads(answer)["Count"] == 25
+    status, headers, answer = server.http(
+        "POST", "/", json.dumps({"TableName": table}).encode(),
+        raw_headers(server, "DynamoDB_20120810.Scan") | {"Accept-Encoding": "gzip"})
+    lower = {k.lower(): v for k, v in headers.items()}
+    assert status == 200 and lower["content-encoding"] == "gzip"
+    assert json.loads(gzip.decompress(answer))["Count"] == 25
+    assert int(lower["x-amz-crc32"]) == zlib.crc32(answer)
+
+
+def test_keep_alive_and_pipelined_tables(server, dynamodb):
+    """Many requests on one connection."""
+    import http.client
+
+    connection = http.client.HTTPConnection(*where(server), timeout=10)
+    for _ in range(50):
+        connection.request("POST", "/", b"{}", raw_headers(server))
+        answer = connection.getresponse()
+        assert answer.status == 200 and not answer.will_close
+        answer.read()
+    connection.close()
+
+
+def test_health_endpoints(server):
+    for path in ("/health", "/ready"):
+        status, _, _ = server.http("GET", path)
+        assert status == 200, path
+
+
+def test_regions_and_services_by_credential_scope(server):
+    """One port for all services; the region is that of the request's credential scope."""
+    for region in ("us-east-1", "eu-central-1", "ap-southeast-2"):
+        arn = server.client("kms", region=region).create_key()["KeyMetadata"]["Arn"]
+        assert arn.startswith(f"arn:aws:kms:{region}:000000000000:key/")
+    assert server.sts.get_caller_identity()["Account"] == "000000000000"
+
+
+def test_a_presigned_get_caller_identity(secure_server):
+    """A presigned URL is accepted as a signature, and a changed one is not."""
+    import urllib.request
+
+    url = secure_server.sts.generate_presigned_url("get_caller_identity")
+    context = ssl.create_default_context(cafile=secure_server.verify)
+    with urllib.request.urlopen(url, context=context, timeout=10) as answer:
+        assert b"GetCallerIdentityResult" in answer.read()
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(url[:-4] + "0000", context=context, timeout=10)
+    assert caught.value.code == 403
+
+
+def test_item_through_http2(server, dynamodb):
+    """HTTP/2 with prior knowledge on the same port, driven by curl when it is there."""
+    import shutil
+    import subprocess
+
+    curl = shutil.which("curl")
+    if not curl or "HTTP2" not in subprocess.run([curl, "--version"], capture_output=True, text=True).stdout:
+        pytest.skip("no curl with HTTP/2 here")
+    table = create_table(dynamodb)
+    dynamodb.put_item(TableName=table, Item=item("a"))
+    headers = [part for k, v in raw_headers(server, "DynamoDB_20120810.GetItem").items() for part in ("-H", f"{k}: {v}")]
+    done = subprocess.run(
+        [curl, "-s", "--http2-prior-knowledge", "-w", "\n%{http_version}", *headers,
+         "-d", json.dumps({"TableName": table, "Key": item("a")}), server.url],
+        capture_output=True, text=True, timeout=20, check=True)
+    body, version = done.stdout.rsplit("\n", 1)
+    assert version == "2" and json.loads(body)["Item"] == item("a")
