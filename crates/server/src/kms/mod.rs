@@ -19,6 +19,10 @@ mod rows;
 pub mod service;
 pub(crate) mod state;
 pub mod table_kms;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use error::KmsError;
 pub use grant::EncryptionContext;

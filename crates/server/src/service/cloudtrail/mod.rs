@@ -1,6 +1,8 @@
 //! CloudTrail: one file per API action.
 
 mod lookup_events;
+#[cfg(test)]
+mod tests;
 
 use super::{Output, Request};
 use crate::audit::Audit;
