@@ -147,5 +147,6 @@ impl App {
 }
 
 fn only_reads(service: Service, operation: &str) -> bool {
-    service == Service::DynamoDb && matches!(operation, "GetItem" | "BatchGetItem" | "Query" | "Scan" | "DescribeTable")
+    service == Service::DynamoDb
+        && matches!(operation, "GetItem" | "BatchGetItem" | "Query" | "Scan" | "DescribeTable")
 }

@@ -4,6 +4,7 @@
 //! checks and runs one API action, `engine` and `kms` keep the state, `storage`
 //! holds SlateDB, and everything storage writes passes the seal.
 
+pub mod app;
 pub mod audit;
 pub mod auth;
 pub mod cli;

@@ -179,8 +179,8 @@ async fn run<C: Future<Output = hyper::Result<()>>>(
             continue;
         }
         quiet += tick;
-        let unanswered = activity.reads.load(Ordering::Relaxed)
-            != activity.reads_answered.load(Ordering::Relaxed);
+        let unanswered =
+            activity.reads.load(Ordering::Relaxed) != activity.reads_answered.load(Ordering::Relaxed);
         in_header = if watch.http1 && unanswered { in_header + tick } else { Duration::ZERO };
         if in_header >= watch.limits.header_timeout {
             return Ok(());

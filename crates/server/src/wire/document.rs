@@ -11,9 +11,7 @@ pub(super) fn parse(service: Service, body: &[u8]) -> Result<Value, ApiError> {
     match serde_json::from_slice(body) {
         Ok(input @ Value::Object(_)) => Ok(input),
         Ok(_) => Err(serialization()),
-        Err(_) if is_dynamodb(service) && depth(body) > JSON_DEPTH_MAX => {
-            Err(ApiError::validation(NESTING))
-        }
+        Err(_) if is_dynamodb(service) && depth(body) > JSON_DEPTH_MAX => Err(ApiError::validation(NESTING)),
         Err(_) => Err(serialization()),
     }
 }

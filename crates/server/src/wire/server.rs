@@ -132,8 +132,7 @@ async fn accept<D: Dispatch>(
             connection,
             user_agent: Mutex::new(Arc::from("")),
         };
-        let (front, tls, phases, held) =
-            (Arc::clone(&front), tls.clone(), phases.clone(), held.clone());
+        let (front, tls, phases, held) = (Arc::clone(&front), tls.clone(), phases.clone(), held.clone());
         tokio::spawn(async move {
             connection::serve(stream, front, peer, tls, phases).await;
             drop((place, held));

@@ -145,8 +145,7 @@ async fn pipelined_requests_are_answered_in_order() {
     let server = start(Limits::default()).await;
     let mut raw = Raw::connect(server.address()).await;
     let body = |place: usize| format!("{{\"TableName\":\"number-{place}\"}}");
-    let all: String =
-        (0..20).map(|place| json_request("DynamoDB_20120810.GetItem", &body(place))).collect();
+    let all: String = (0..20).map(|place| json_request("DynamoDB_20120810.GetItem", &body(place))).collect();
     raw.send(all).await;
     let answers = raw.read_until("number-19").await;
     let mut from = 0;
