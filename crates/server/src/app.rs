@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use strongroom_model::clock::{Clock, Random};
-use strongroom_model::shape::Service;
 use strongroom_seal::root::Provider;
 
 use crate::audit::Audit;
 use crate::engine::{CallerRules, Engine, EngineParts};
-use crate::kms::Kms;
 use crate::kms::table_kms::TableKms;
+use crate::kms::{Kms, LocalTableKms, RemoteTableKms};
 use crate::service::{Output, Request, cloudtrail, dynamodb, kms, sts};
 use crate::storage::system::SystemError;
 use crate::storage::{BlockCache, DataSetting, Place, PlaceError, StorageError, SystemStore};
-use crate::wire::{ApiError, Dispatch};
+use crate::wire::{ApiError, Dispatch, Service};
 
 /// A server's parts, running; cheap to clone.
 #[derive(Clone)]
@@ -33,6 +32,8 @@ pub struct AppOptions {
     pub kms_endpoint: Option<String>,
     /// The rules of the table-key cache.
     pub callers: CallerRules,
+    /// Whether a change of a key's state bites at once.
+    pub push_key_state: bool,
     /// Memory for items, bytes.
     pub item_cache_bytes: u64,
     /// Memory for decrypted blocks, bytes.
@@ -56,6 +57,9 @@ pub enum StartError {
     /// The root key or the system store.
     #[error(transparent)]
     System(#[from] SystemError),
+    /// Another key service is named, but no credentials for it.
+    #[error("--kms-endpoint needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")]
+    KmsCredentials,
     /// What the system store holds.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -76,12 +80,21 @@ impl App {
             SystemStore::open(&place, &options.root, Arc::clone(&block_cache), &**clock, random).await?;
         let audit = Audit::open(system.clone(), Arc::clone(clock), Arc::clone(random)).await?;
         let kms = Kms::open(system.clone(), audit, Arc::clone(clock), Arc::clone(random)).await?;
-        let table_kms: Arc<dyn TableKms> = crate::kms::table_kms(&kms, options.kms_endpoint.as_deref());
+        let local = LocalTableKms::new(Arc::clone(&kms));
+        let table_kms: Arc<dyn TableKms> = match &options.kms_endpoint {
+            None => Arc::new(local),
+            Some(endpoint) => {
+                let credentials =
+                    RemoteTableKms::credentials_from_environment().ok_or(StartError::KmsCredentials)?;
+                Arc::new(RemoteTableKms::new(local, endpoint, credentials))
+            }
+        };
         let engine = Engine::load(EngineParts {
             system: system.clone(),
             place,
             table_kms,
             kms: Arc::clone(&kms),
+            push_key_state: options.push_key_state,
             kms_is_remote: options.kms_endpoint.is_some(),
             clock: Arc::clone(clock),
             random: Arc::clone(random),
@@ -139,8 +152,8 @@ impl App {
         match service {
             Service::DynamoDb => dynamodb::dispatch(&self.engine, request).await,
             Service::Kms => kms::dispatch(&self.kms, &request).await,
-            Service::CloudTrail => cloudtrail::dispatch(self.kms.audit(), request).await,
-            Service::Sts => sts::dispatch(request).await,
+            Service::CloudTrail => cloudtrail::dispatch(self.kms.audit(), &request).await,
+            Service::Sts => sts::dispatch(&request).await,
             Service::DynamoDbStreams | Service::Iam => Err(ApiError::new("UnknownOperationException", "")),
         }
     }

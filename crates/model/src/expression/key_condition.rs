@@ -105,7 +105,8 @@ impl KeyConditionExpression {
             Operator::BeginsWith => Some(Function::BeginsWith.name()),
             Operator::Compare(_) => None,
         };
-        if let (Some(name), None) = (first_name, tree.path(tree.child(id, 0))) {
+        let first = tree.child(id, 0);
+        if let (Some(name), Some(_)) = (first_name, tree.value(first)) {
             return Err(format!(
                 "Invalid condition in KeyConditionExpression: {name} operator must have the key \
                  attribute as its first operand"
@@ -158,16 +159,13 @@ impl KeyConditions {
         else {
             return Err(ExpressionError::new(NOT_SUPPORTED));
         };
+        check_not_empty(&schema.hash, &hash_values)?;
         let sort = match &schema.range {
             Some(range) if self.conditions.len() > 1 => {
                 Some(on(range).ok_or_else(|| missed(range))?.sort_condition(range)?)
             }
             _ => None,
         };
-        check_not_empty(&schema.hash, &hash_values)?;
-        if let (Some(range), Some(sort)) = (&schema.range, &sort) {
-            check_not_empty(range, &sort_values(sort))?;
-        }
         Ok(KeyCondition { hash: hash.clone(), sort })
     }
 }
@@ -185,7 +183,9 @@ impl AttributeCondition {
     }
 
     fn sort_condition(&self, attribute: &KeyAttribute) -> Result<SortCondition, ExpressionError> {
-        let mut values = self.key_values(attribute)?.into_iter();
+        let values = self.key_values(attribute)?;
+        check_not_empty(attribute, &values)?;
+        let mut values = values.into_iter();
         let mut next = || values.next().ok_or_else(|| ExpressionError::new(NOT_SUPPORTED));
         Ok(match self.operator {
             Operator::Compare(Comparator::Equal) => SortCondition::Equal(next()?),
@@ -197,18 +197,6 @@ impl AttributeCondition {
             Operator::BeginsWith => SortCondition::BeginsWith(next()?),
             Operator::Compare(Comparator::NotEqual) => return Err(ExpressionError::new(NOT_SUPPORTED)),
         })
-    }
-}
-
-fn sort_values(condition: &SortCondition) -> Vec<KeyValue> {
-    match condition {
-        SortCondition::Between(lower, upper) => vec![lower.clone(), upper.clone()],
-        SortCondition::Equal(value)
-        | SortCondition::Less(value)
-        | SortCondition::LessOrEqual(value)
-        | SortCondition::Greater(value)
-        | SortCondition::GreaterOrEqual(value)
-        | SortCondition::BeginsWith(value) => vec![value.clone()],
     }
 }
 

@@ -105,7 +105,12 @@ impl<'a> Tokens<'a> {
             TokenKind::End => "<EOF>",
             _ => self.text(self.current.start, self.current.end),
         };
-        let near = self.text(self.previous_start, self.following().end);
+        let near_end = match token.chars().next() {
+            // The service sees two characters, of which the second is the next token.
+            Some(character) if character.len_utf16() == 2 => self.current.end,
+            _ => self.following().end,
+        };
+        let near = self.text(self.previous_start, near_end);
         format!("Syntax error; token: \"{token}\", near: \"{near}\"")
     }
 }

@@ -14,6 +14,7 @@
 
 mod condition;
 mod error;
+mod hash_order;
 mod key_condition;
 mod lexer;
 mod operators;

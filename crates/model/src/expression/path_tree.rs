@@ -3,8 +3,8 @@
 //! The paths of a projection and the targets of an update are such: none is
 //! within another, and no place is both a map and a list.
 
+use super::hash_order::{string_hash, table_order};
 use super::path::{Path, PathElement};
-use super::placeholders::{hash_bucket, integer_bucket};
 use crate::attribute::{AttributeValue, Item};
 
 /// See the module's text. A node without children ends a path.
@@ -19,7 +19,7 @@ impl PathTree {
     /// Adds a path, or says which other one it gets in the way of.
     ///
     /// The service names as the other one not always the path that is to
-    /// blame, but the last that it comes across in that part of its tree. It
+    /// blame, but the first that it comes across in that part of its tree. It
     /// inserts the paths of a source from the last to the first.
     pub(super) fn insert(&mut self, path: &Path) -> Result<(), String> {
         let mut node = self;
@@ -29,7 +29,7 @@ impl PathTree {
         for (depth, element) in elements.iter().enumerate() {
             let error = |relation: &str, node: &PathTree, depth: usize| {
                 let mut other: Vec<_> = elements[..depth].to_vec();
-                node.last_path(&mut other);
+                node.first_path(&mut other);
                 Err(format!(
                     "Two document paths {relation} with each other; must remove or rewrite one of \
                      these paths; path one: {path}, path two: {}",
@@ -42,11 +42,8 @@ impl PathTree {
             let position = match node.children.iter().position(|(other, _)| other == *element) {
                 Some(position) => {
                     let child = &node.children[position].1;
-                    if child.children.is_empty() {
+                    if child.children.is_empty() || depth + 1 == elements.len() {
                         return error("overlap", node, depth);
-                    }
-                    if depth + 1 == elements.len() {
-                        return error("overlap", child, depth + 1);
                     }
                     position
                 }
@@ -111,21 +108,53 @@ impl PathTree {
         }
     }
 
-    /// Extends a path to the last one below this node, as the service goes
-    /// through it: by hash, and of equal ones the first that was added.
-    fn last_path<'a>(&'a self, elements: &mut Vec<&'a PathElement>) {
+    /// The paths in the order in which the service goes through its tree. To
+    /// be called before [`PathTree::sort`].
+    pub(super) fn in_service_order(&self) -> Vec<Path> {
+        let mut paths = Vec::new();
+        for (element, child) in self.children_in_service_order() {
+            if let PathElement::Member(name) = element {
+                child.collect_in_service_order(Path::top_level(name), &mut paths);
+            }
+        }
+        paths
+    }
+
+    fn collect_in_service_order(&self, path: Path, paths: &mut Vec<Path>) {
+        for (element, child) in self.children_in_service_order() {
+            let mut below = path.clone();
+            below.push(element.clone());
+            child.collect_in_service_order(below, paths);
+        }
+        if self.children.is_empty() {
+            paths.push(path);
+        }
+    }
+
+    fn children_in_service_order(&self) -> impl Iterator<Item = &(PathElement, PathTree)> {
+        let hashes: Vec<u32> = self.children.iter().map(|(element, _)| element_hash(element)).collect();
+        table_order(&hashes).into_iter().map(|entry| &self.children[entry])
+    }
+
+    /// Extends a path to the first one below this node, as the service goes
+    /// through its tables of elements.
+    fn first_path<'a>(&'a self, elements: &mut Vec<&'a PathElement>) {
         let mut node = self;
-        let bucket = |element: &PathElement| match element {
-            PathElement::Member(name) => hash_bucket(name),
-            PathElement::Index(index) => integer_bucket(*index),
-        };
-        while let Some((element, child)) =
-            node.children.iter().rev().max_by_key(|(element, _)| bucket(element))
-        {
+        while let Some((element, child)) = node.children_in_service_order().next() {
             elements.push(element);
             node = child;
         }
     }
+}
+
+/// The hash code of a path's element. What the service adds to that of the
+/// name or index is unknown; this fits what its messages show.
+fn element_hash(element: &PathElement) -> u32 {
+    let hash = match element {
+        PathElement::Member(name) => string_hash(name),
+        PathElement::Index(index) => *index,
+    };
+    hash.wrapping_add(0x00ff_f031)
 }
 
 fn is_index(element: &PathElement) -> bool {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::ExpressionError;
+use super::hash_order::{string_hash, table_order};
 use crate::attribute::AttributeValue;
 
 /// The names and values that the expressions of one request may refer to, and
@@ -187,8 +188,9 @@ impl<T> Table<T> {
         if unused.is_empty() {
             return Ok(());
         }
-        unused.sort_by_key(|entry| (hash_bucket(&entry.key), entry.position));
-        let keys: Vec<_> = unused.iter().map(|entry| &*entry.key).collect();
+        unused.sort_by_key(|entry| entry.position);
+        let hashes: Vec<u32> = unused.iter().map(|entry| string_hash(&entry.key)).collect();
+        let keys: Vec<_> = table_order(&hashes).into_iter().map(|index| &*unused[index].key).collect();
         Err(ExpressionError::new(format!(
             "Value provided in {parameter} unused in expressions: keys: {{{}}}",
             keys.join(", ")
@@ -249,17 +251,4 @@ fn check_name(key: &str, name: &str) -> Result<(), ExpressionError> {
         return Ok(());
     };
     Err(ExpressionError::new(format!("{NAMES} contains invalid value: {problem} for key {key}")))
-}
-
-/// The service walks some of its maps in the order of Java's hash tables,
-/// which a message can show: this is the bucket of a key in a small one.
-pub(super) fn hash_bucket(key: &str) -> u32 {
-    let hash =
-        key.encode_utf16().fold(0u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)));
-    integer_bucket(hash)
-}
-
-/// Like [`hash_bucket`], of an integer.
-pub(super) fn integer_bucket(hash: u32) -> u32 {
-    (hash ^ (hash >> 16)) & 15
 }

@@ -225,7 +225,12 @@ impl Tree {
         let mut end = self.take_path_name(tokens)?;
         loop {
             if tokens.take_if(TokenKind::Dot).is_some() {
-                end = self.take_path_name(tokens)?;
+                // The service's grammar lets a value stand here, only to find
+                // that no name is defined for it.
+                end = match tokens.take_if(TokenKind::ValueRef) {
+                    Some(value) => self.push_element(value),
+                    None => self.take_path_name(tokens)?,
+                };
             } else if tokens.take_if(TokenKind::OpenBracket).is_some() {
                 let digits = tokens.expect(TokenKind::Digits)?;
                 self.push_element(digits);
@@ -244,12 +249,13 @@ impl Tree {
             return Err(tokens.syntax_error());
         }
         let name = tokens.take();
-        self.push_element(name);
-        Ok(name.end)
+        Ok(self.push_element(name))
     }
 
-    fn push_element(&mut self, token: Token) {
+    /// Adds an element and says where it ends.
+    fn push_element(&mut self, token: Token) -> u16 {
         self.elements.push(SourceElement { kind: token.kind, start: token.start, end: token.end });
+        token.end
     }
 
     // Checks.
@@ -289,7 +295,7 @@ impl Tree {
                 continue;
             }
             let name = match element.kind {
-                TokenKind::NameRef => placeholders.use_name(text).ok_or_else(|| {
+                TokenKind::NameRef | TokenKind::ValueRef => placeholders.use_name(text).ok_or_else(|| {
                     format!(
                         "An expression attribute name used in the document path is not defined; \
                          attribute name: {text}"

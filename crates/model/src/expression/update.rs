@@ -20,11 +20,12 @@ use crate::key::KeySchema;
 #[derive(Clone)]
 pub struct Update {
     tree: Tree,
+    /// In the order in which the service applies them.
     actions: Vec<Action>,
     targets: PathTree,
 }
 
-/// One action of an update, in the order of the source.
+/// One action of an update.
 #[derive(Clone)]
 struct Action {
     section: Section,
@@ -88,7 +89,7 @@ impl Update {
         apply::apply(self, existing, key)
     }
 
-    /// The paths that the update changes, in the order of the source.
+    /// The paths that the update changes.
     pub fn targets(&self) -> impl Iterator<Item = &Path> {
         self.actions.iter().map(|action| &action.target)
     }

@@ -22,6 +22,4 @@ pub use service::{Service, model};
 pub use validate::InputError;
 
 #[cfg(test)]
-mod every_operation;
-#[cfg(test)]
-mod vectors;
+mod tests;

@@ -344,3 +344,6 @@ impl Keys {
         self.0.push((entry, key));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,6 +65,8 @@ fn is_final_io(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     fn from_disk(error: io::Error) -> Error {
@@ -81,6 +83,20 @@ mod tests {
         }
         let wrapped = from_disk(io::Error::other(io::Error::from_raw_os_error(28)));
         assert!(!slatedb_common::retry::should_retry(&storage_failure("x", wrapped)));
+    }
+
+    // What a real disk says reaches us through two layers of the store's own errors.
+    #[tokio::test]
+    async fn a_failure_of_a_real_disk_is_recognised() {
+        use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path};
+        let dir = tempfile::tempdir().unwrap();
+        let disk = LocalFileSystem::new_with_prefix(dir.path()).unwrap();
+        disk.put(&Path::from("file"), "x".into()).await.unwrap();
+        let beneath_a_file = Path::from("file/object");
+        let error = disk.put_opts(&beneath_a_file, "x".into(), Default::default()).await.unwrap_err();
+        assert!(slatedb_common::retry::should_retry(&error), "the store itself would try for ever: {error}");
+        let failure = storage_failure("file/object", error);
+        assert!(matches!(SealError::find(&failure), Some(SealError::Unavailable { .. })), "{failure}");
     }
 
     #[test]

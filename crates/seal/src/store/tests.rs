@@ -163,7 +163,7 @@ async fn closed_keys_end_every_call_and_leave_nothing_in_memory() {
     assert_closed(store.get(&path).await.unwrap_err());
     assert_closed(store.head(&path).await.unwrap_err());
     assert_closed(store.get_range(&path, 0..1).await.unwrap_err());
-    assert_closed(store.get_ranges(&path, &[0..1]).await.unwrap_err());
+    assert_closed(store.get_ranges(&path, std::slice::from_ref(&(0..1))).await.unwrap_err());
     assert_closed(store.copy(&path, &other).await.unwrap_err());
     assert_closed(store.rename(&path, &other).await.unwrap_err());
     assert_closed(store.delete(&path).await.unwrap_err());

@@ -94,7 +94,7 @@ impl Engine {
         if record.deleting {
             return Err(AccessError::NotFound);
         }
-        let key_status = self.parts.kms.status(&record.protection.key_arn);
+        let key_status = self.pushed_status(&record.protection.key_arn);
         if let Some(refusal) = table.refusal() {
             // Nothing can have changed: say the same again, without another line in the trail.
             let unchanged = match &key_status {
@@ -175,6 +175,11 @@ impl Engine {
 
     pub(super) fn keyrings(&self, record: &TableRecord) -> KeyringStore {
         KeyringStore::new(self.store(), &Path::from(record.folder()), store_id(record))
+    }
+
+    /// The state of a key in this process's key service, if it is to bite at once.
+    pub(super) fn pushed_status(&self, key_arn: &str) -> Option<Arc<KeyStatus>> {
+        if self.parts.push_key_state { self.parts.kms.status(key_arn) } else { None }
     }
 
     /// Whether the key of a table is another key service's than this process's own.

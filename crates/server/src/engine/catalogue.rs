@@ -40,6 +40,8 @@ pub struct EngineParts {
     pub kms: Arc<Kms>,
     /// Whether customers' keys are in another key service (`--kms-endpoint`).
     pub kms_is_remote: bool,
+    /// Whether a change of a key's state bites at once, or only when a caller's entry is renewed.
+    pub push_key_state: bool,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The random source.

@@ -8,8 +8,8 @@ use tokio::sync::broadcast::error::RecvError;
 use super::catalogue::Engine;
 use super::record::TableRecord;
 use super::table::Table;
-use crate::kms::KeyChange;
 use crate::kms::table_kms::KeyManager;
+use crate::kms::{KeyChange, KeyEvent};
 use crate::storage::StorageError;
 
 impl Engine {
@@ -17,10 +17,12 @@ impl Engine {
     pub fn start(self: &Arc<Self>) {
         let engine = Arc::clone(self);
         let news = engine.parts.kms.subscribe();
-        tokio::spawn(async move {
-            engine.look_at_all_keys().await;
-            engine.follow_keys(news).await;
-        });
+        if engine.parts.push_key_state {
+            tokio::spawn(async move {
+                engine.look_at_all_keys().await;
+                engine.follow_keys(news).await;
+            });
+        }
         let engine = Arc::clone(self);
         tokio::spawn(async move {
             loop {
@@ -56,7 +58,8 @@ impl Engine {
             if record.switch.is_some() {
                 self.finish_switch(&table, None).await;
             }
-            if record.inaccessible_millis.is_some() && self.is_remote(&record) {
+            if record.inaccessible_millis.is_some() && (self.is_remote(&record) || !self.parts.push_key_state)
+            {
                 // Nobody tells us when a key elsewhere comes back. On success the table is open again.
                 let _ = self.open(&table, None).await;
             }
@@ -106,8 +109,15 @@ impl Engine {
     async fn follow_keys(&self, mut news: tokio::sync::broadcast::Receiver<KeyChange>) {
         loop {
             match news.recv().await {
-                Ok(KeyChange::Grant { key_arn, grant_id }) => self.grant_gone(&key_arn, &grant_id).await,
-                Ok(KeyChange::State { key_arn }) => self.look_at_key(&key_arn).await,
+                Ok(KeyChange { key_arn, event }) => match event {
+                    KeyEvent::GrantRevoked { grant_id } | KeyEvent::GrantRetired { grant_id } => {
+                        self.grant_gone(&key_arn, &grant_id).await;
+                    }
+                    KeyEvent::Enabled
+                    | KeyEvent::Disabled
+                    | KeyEvent::PendingDeletion
+                    | KeyEvent::Deleted => self.look_at_key(&key_arn).await,
+                },
                 Err(RecvError::Lagged(_)) => self.look_at_all_keys().await,
                 Err(RecvError::Closed) => return,
             }

@@ -160,7 +160,7 @@ impl Engine {
             // It was closed meanwhile; the next opening reads the new keyring.
             return Ok(());
         }
-        opening.rekeyed(keyring, self.parts.kms.status(key_arn), manager != KeyManager::Service);
+        opening.rekeyed(keyring, self.pushed_status(key_arn), manager != KeyManager::Service);
         Ok(())
     }
 }

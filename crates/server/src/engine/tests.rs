@@ -61,6 +61,7 @@ impl World {
             table_kms: Arc::new(LocalTableKms::new(Arc::clone(&kms))),
             kms: Arc::clone(&kms),
             kms_is_remote: false,
+            push_key_state: true,
             clock,
             random,
             block_cache,

@@ -135,10 +135,11 @@ impl LocalTableKms {
     ) -> Result<SecretKey, KmsError> {
         let key = self.key_by_arn(key_arn)?;
         if key.record.manager != KeyManager::Service {
-            if let Some(caller) = caller {
-                authorize(Requester { caller, action: "Decrypt", via: Via::DynamoDb }, &key)?;
+            // On behalf of a caller it is the caller's permission that counts (R31), for the service its grant.
+            match caller {
+                Some(caller) => authorize(Requester { caller, action: "Decrypt", via: Via::DynamoDb }, &key)?,
+                None => self.check_grant(&key, "Decrypt", context)?,
             }
-            self.check_grant(&key, "Decrypt", context)?;
         }
         key.check_enabled()?;
         if cipher::key_id(wrapped)? != *key.id {

@@ -60,11 +60,11 @@ fn check_operands(tree: &Tree, id: NodeId) -> Result<(), String> {
             }
         }
         NodeKind::Between => {
-            check_distinct(tree, id, "BETWEEN")?;
-            match types().find(|name| !has_order(name)) {
-                Some(name) => Err(incorrect_type("BETWEEN", name)),
-                None => check_bounds(tree, id),
+            if let Some(name) = types().find(|name| !has_order(name)) {
+                return Err(incorrect_type("BETWEEN", name));
             }
+            check_distinct(tree, id, "BETWEEN")?;
+            check_bounds(tree, id)
         }
         NodeKind::In => {
             let options = usize::from(tree.node(id).children) - 1;

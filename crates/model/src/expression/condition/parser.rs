@@ -30,7 +30,7 @@ enum Frame {
     Group {
         operand_only: bool,
     },
-    Call(NodeId),
+    Call(Call),
     In(NodeId),
     Not(NodeId),
     And(NodeId),
@@ -42,6 +42,17 @@ enum Frame {
     Upper(NodeId),
 }
 
+/// A function whose operands are being read.
+#[derive(Clone, Copy)]
+struct Call {
+    id: NodeId,
+    /// Whether it is open if it is a condition or an operand, or is within one
+    /// of which that is open.
+    undecided: bool,
+    /// See [`Part::redundant`].
+    redundant: bool,
+}
+
 /// A complete part of the source.
 #[derive(Clone, Copy)]
 struct Part {
@@ -49,9 +60,8 @@ struct Part {
     class: Class,
     /// Whether parentheses surround it.
     in_parentheses: bool,
-    /// Whether two pairs of parentheses surround it. Where a function or an
-    /// operand stands for itself, the service notices only once it knows what
-    /// the parentheses are for.
+    /// Whether two pairs of parentheses surround it or a part of it. The service
+    /// notices only once it knows whether the whole is a condition or an operand.
     redundant: bool,
 }
 
@@ -116,13 +126,10 @@ impl Parser<'_> {
                         break;
                     }
                     TokenKind::Comma => {
-                        let (Some(Frame::Call(id) | Frame::In(id)), true) =
-                            (self.frames.last().copied(), part.class != Class::Condition)
-                        else {
+                        if !self.add_operand(part) {
                             return Err(self.unexpected(part));
-                        };
+                        }
                         self.tokens.take();
-                        self.tree.add_child(id, part.id);
                         break;
                     }
                     TokenKind::Close => part = self.close(part)?,
@@ -163,11 +170,12 @@ impl Parser<'_> {
                 Ok(Some(Part::new(id, Class::Operand)))
             }
             TokenKind::Name if self.tokens.following().kind == TokenKind::Open => {
+                let undecided = self.condition_may_stand() || self.is_in_undecided_call();
                 self.tokens.take();
                 self.tokens.take();
                 let function = Function::from_name(self.tokens.text(token.start, token.end));
                 let id = self.tree.push(NodeKind::Call(function), token);
-                self.frames.push(Frame::Call(id));
+                self.frames.push(Frame::Call(Call { id, undecided, redundant: false }));
                 Ok(None)
             }
             _ => {
@@ -247,20 +255,23 @@ impl Parser<'_> {
             part = self.reduce(part, |_| true);
         }
         match self.frames.last().copied() {
-            Some(Frame::Call(id)) if part.class != Class::Condition => {
-                self.take_last_operand(id, part);
-                Ok(Part::new(id, Class::Function))
-            }
-            Some(Frame::In(id)) if part.class != Class::Condition => {
-                self.take_last_operand(id, part);
-                Ok(Part::new(id, Class::Condition))
+            Some(Frame::Call(_) | Frame::In(_)) if self.add_operand(part) => {
+                self.tokens.take();
+                let (id, class, redundant) = match self.frames.pop() {
+                    Some(Frame::Call(call)) => (call.id, Class::Function, call.redundant),
+                    Some(Frame::In(id)) => (id, Class::Condition, false),
+                    _ => return Err(self.unexpected(part)),
+                };
+                self.tree.finish(id);
+                Ok(Part { redundant, ..Part::new(id, class) })
             }
             Some(Frame::Group { operand_only }) => {
                 self.tokens.take();
                 self.frames.pop();
                 let redundant = part.redundant || part.in_parentheses;
                 part = Part { in_parentheses: true, redundant, ..part };
-                if operand_only || part.class == Class::Condition {
+                let decided = operand_only && !self.is_in_undecided_call();
+                if decided || part.class == Class::Condition {
                     refuse_redundant(part)?;
                 }
                 Ok(part)
@@ -269,18 +280,34 @@ impl Parser<'_> {
         }
     }
 
-    fn take_last_operand(&mut self, id: NodeId, part: Part) {
-        self.tokens.take();
-        self.frames.pop();
+    /// Adds an operand to the function or list that waits for it, if one does.
+    fn add_operand(&mut self, part: Part) -> bool {
+        let id = match self.frames.last_mut() {
+            Some(Frame::Call(call)) => {
+                call.redundant |= part.redundant;
+                call.id
+            }
+            Some(Frame::In(id)) => *id,
+            _ => return false,
+        };
+        if part.class == Class::Condition {
+            return false;
+        }
         self.tree.add_child(id, part.id);
-        self.tree.finish(id);
+        true
+    }
+
+    fn is_in_undecided_call(&self) -> bool {
+        let mut frames = self.frames.iter().rev();
+        let holder = frames.find(|frame| !matches!(frame, Frame::Group { .. }));
+        matches!(holder, Some(Frame::Call(call)) if call.undecided)
     }
 
     /// The error for the token at hand, which cannot follow `part`.
     fn unexpected(&self, part: Part) -> String {
-        let is_known_condition =
-            part.class == Class::Function && !matches!(self.frames.last(), Some(Frame::Group { .. }));
-        if part.redundant && is_known_condition {
+        let in_group = matches!(self.frames.last(), Some(Frame::Group { .. }));
+        let decided = part.class == Class::Function && !in_group && !self.is_in_undecided_call();
+        if part.redundant && decided {
             return REDUNDANT_PARENTHESES.into();
         }
         self.tokens.syntax_error()

@@ -112,10 +112,12 @@ fn value<'a>(
         NodeKind::Value(_) => tree.value(id).map(|value| Cow::Borrowed(&**value)),
         NodeKind::Path(_) => tree.path(id).and_then(|path| path.value_in(old)).map(Cow::Borrowed),
         NodeKind::Call(Some(Function::IfNotExists)) => {
+            // The service wants the second operand to exist even where it is not used.
+            let otherwise = value(update, tree.child(id, 1), old)?;
             let path = tree.path(tree.child(id, 0));
             match path.and_then(|path| path.value_in(old)) {
                 Some(value) => Some(Cow::Borrowed(value)),
-                None => return value(update, tree.child(id, 1), old),
+                None => Some(otherwise),
             }
         }
         NodeKind::Call(_) => {

@@ -1,7 +1,10 @@
 //! The checks of an update's source, in the service's order: what its words
 //! are; then what the targets stand for and whether they get in each other's
 //! way; then the values; then how many operators there are. The service goes
-//! through targets and values from the last action to the first.
+//! through targets and values from the last action to the first, and applies
+//! actions in the order of its tree of targets, which says whose error is told.
+
+use std::collections::BTreeMap;
 
 use super::parser::Parsed;
 use super::{Action, Section, Update};
@@ -25,6 +28,7 @@ pub(super) fn check(parsed: Parsed, source: &str, placeholders: &mut Placeholder
         targets.insert(&path)?;
         paths.push(path);
     }
+    let order = if paths.len() > 1 { targets.in_service_order() } else { Vec::new() };
     targets.sort();
 
     for action in parsed_actions.iter().rev() {
@@ -41,11 +45,22 @@ pub(super) fn check(parsed: Parsed, source: &str, placeholders: &mut Placeholder
     tree.check_operator_count()?;
     tree.forget_source();
 
-    let paths = paths.into_iter().rev();
-    let actions = std::iter::zip(parsed_actions, paths)
-        .map(|(action, target)| Action { section: action.section, target, value: action.value })
-        .collect();
-    Ok(Update { tree, actions, targets })
+    let actions = std::iter::zip(parsed_actions.into_iter().rev(), paths).map(|(action, target)| Action {
+        section: action.section,
+        target,
+        value: action.value,
+    });
+    Ok(Update { tree, actions: in_order(actions, order), targets })
+}
+
+/// The actions in the order of their targets, which differ from each other.
+fn in_order(actions: impl Iterator<Item = Action>, order: Vec<Path>) -> Vec<Action> {
+    if order.is_empty() {
+        return actions.collect();
+    }
+    let mut of_target: BTreeMap<Path, Action> =
+        actions.map(|action| (action.target.clone(), action)).collect();
+    order.iter().filter_map(|target| of_target.remove(target)).collect()
 }
 
 fn check_words(tree: &Tree, sections: &[(Section, usize)], source: &str) -> Result<(), String> {

@@ -1,42 +1,19 @@
-//! Every operation of DynamoDB, DynamoDB Streams and KMS: what its model allows passes, and each
+//! Every operation of the JSON services: what its model allows passes, and each
 //! single violation of each constraint of each reachable member gets exactly its text.
 //!
-//! The expectations are derived here from the JSON of the models, beside the code under test and
-//! not through it; known departures from the models are stated again in `as_the_service_does`.
+//! The expectations come from `raw_model`, beside the code under test and not through it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use serde_json::{Map, Value, json};
+use std::sync::LazyLock;
 
-use super::{InputError, Operation, Service, model, text};
+use proptest::prelude::*;
+use serde_json::{Value, json};
 
-const SERVICES: [Service; 3] = [Service::DynamoDb, Service::DynamoDbStreams, Service::Kms];
+use super::raw_model::{Raw, bracketed, failures, target_of, violations};
+use crate::shape::{InputError, Operation, Service, model, text};
 
-/// The operations whose items, rather than whose table, are meant.
-const ITEM_INPUTS: [&str; 16] = [
-    "PutItemInput",
-    "GetItemInput",
-    "UpdateItemInput",
-    "DeleteItemInput",
-    "QueryInput",
-    "ScanInput",
-    "SearchVectorsInput",
-    "Put",
-    "Get",
-    "Update",
-    "Delete",
-    "ConditionCheck",
-    "BatchGetItemInput",
-    "BatchWriteItemInput",
-    "BatchGetRequestMap",
-    "BatchWriteItemRequestMap",
-];
-
-/// The published model of a service, corrected by hand.
-struct Raw {
-    service: Service,
-    shapes: Map<String, Value>,
-    operations: Map<String, Value>,
-}
+const SERVICES: [Service; 4] =
+    [Service::DynamoDb, Service::DynamoDbStreams, Service::Kms, Service::CloudTrail];
 
 /// A step from a value to one inside it.
 #[derive(Clone)]
@@ -44,252 +21,6 @@ enum Step {
     Member(String),
     Element,
     Entry(String),
-}
-
-impl Raw {
-    fn new(service: Service) -> Self {
-        let mut data: Value = serde_json::from_str(service.data()).unwrap();
-        let operations = data["operations"].take().as_object().unwrap().clone();
-        let shapes = data["shapes"].take().as_object().unwrap().clone();
-        let mut raw = Self { service, shapes, operations };
-        raw.as_the_service_does();
-        raw
-    }
-
-    fn as_the_service_does(&mut self) {
-        match self.service {
-            Service::DynamoDb => {
-                let name = json!({"type": "string", "min": 3, "max": 255, "pattern": "[a-zA-Z0-9_.-]+", "lengthFirst": true});
-                let mut item_name = name.clone();
-                item_name["min"] = json!(1);
-                item_name["emptyIsOneError"] = json!(true);
-                self.shapes.insert("#Table".into(), name);
-                self.shapes.insert("#ItemTable".into(), item_name);
-                for (shape_name, shape) in &mut self.shapes {
-                    let table =
-                        if ITEM_INPUTS.contains(&shape_name.as_str()) { "#ItemTable" } else { "#Table" };
-                    if let Some(member) = shape.pointer_mut("/members/TableName")
-                        && member == "TableArn"
-                    {
-                        *member = json!(table);
-                    }
-                }
-                let mut short = self.shapes["KeySchema"].clone();
-                short["max"] = json!(2);
-                self.shapes.insert("#KeySchema".into(), short);
-                for name in ["CreateTableInput", "LocalSecondaryIndex", "TableCreationParameters"] {
-                    self.shapes[name]["members"]["KeySchema"] = json!("#KeySchema");
-                }
-                self.shapes["CreateTableInput"]["required"] =
-                    json!(["TableName", "AttributeDefinitions", "KeySchema"]);
-                self.shapes["IndexName"]["lengthFirst"] = json!(true);
-                self.shapes["KMSMasterKeyId"]["min"] = json!(1);
-                for name in ["Tag", "CreateReplicationGroupMemberAction"] {
-                    self.shapes[name]["required"] = json!([]);
-                }
-                for name in ["TagKeyString", "TagValueString"] {
-                    self.shapes[name] = json!({"type": "string"});
-                }
-            }
-            Service::Kms => {
-                self.shapes["KeyUsageType"]["shown"] =
-                    json!("ENCRYPT_DECRYPT, SIGN_VERIFY, GENERATE_VERIFY_MAC, KEY_AGREEMENT");
-            }
-            _ => {}
-        }
-    }
-
-    fn shape(&self, name: &str) -> &Value {
-        &self.shapes[name]
-    }
-
-    /// The least that `shape` allows; with `full`, every member there is.
-    fn sample(&self, name: &str, full: bool) -> Value {
-        let shape = self.shape(name);
-        let min = usize::try_from(shape["min"].as_i64().unwrap_or(0).max(0)).unwrap();
-        match shape["type"].as_str().unwrap() {
-            "structure" if name == "AttributeValue" => json!({"S": "x"}),
-            "structure" => {
-                let members = shape["members"].as_object().unwrap();
-                let wanted = members.iter().filter(|(member, _)| full || self.is_required(name, member));
-                wanted
-                    .map(|(member, target)| (member.clone(), self.sample(target_of(target), full)))
-                    .collect()
-            }
-            "list" => {
-                let element = self.sample(target_of(&shape["member"]), full);
-                Value::Array(vec![element; min.max(usize::from(full))])
-            }
-            "map" => {
-                let (key, value) = (target_of(&shape["key"]), target_of(&shape["value"]));
-                let count = min.max(usize::from(full));
-                (0..count).map(|_| (self.key_sample(key), self.sample(value, full))).collect()
-            }
-            "string" => json!(self.text_sample(name)),
-            "blob" => json!(base64_of(min)),
-            "boolean" => json!(true),
-            "integer" | "long" => json!(shape["min"].as_i64().unwrap_or(1)),
-            "float" | "double" => json!(shape["min"].as_f64().unwrap_or(1.0)),
-            "timestamp" => json!(1_700_000_000),
-            other => panic!("{other}"),
-        }
-    }
-
-    fn key_sample(&self, key: &str) -> String {
-        if key == "TableArn" { "table".to_owned() } else { self.text_sample(key) }
-    }
-
-    fn text_sample(&self, name: &str) -> String {
-        let shape = self.shape(name);
-        if let Some(values) = shape["enum"].as_array() {
-            return values[0].as_str().unwrap().to_owned();
-        }
-        let min = usize::try_from(shape["min"].as_i64().unwrap_or(0)).unwrap().max(1);
-        let candidates =
-            ["a".repeat(min), "1".repeat(min), "https://example.com".into(), "/a/kms/xks/v1".into()];
-        let candidates = candidates.into_iter().chain([
-            "cluster-234567abcdef".to_owned(),
-            "A".repeat(min),
-            "0123456789".into(),
-            "123456789012".into(),
-            "0123456789abcdef".into(),
-            "0123456789abcdef0123456789abcdef0123456789".into(),
-            "us-east-1".into(),
-            "arn:aws:kms:us-east-1:123456789012:key/a".into(),
-            "com.amazonaws.vpce.us-east-1.vpce-svc-0a".into(),
-            ",".into(),
-        ]);
-        let fits = |text: &String| failures(shape, &json!(text)).is_empty();
-        candidates.into_iter().find(fits).unwrap_or_else(|| panic!("no sample for {name}: {shape}"))
-    }
-
-    fn is_required(&self, name: &str, member: &str) -> bool {
-        self.shape(name)["required"]
-            .as_array()
-            .is_some_and(|required| required.iter().any(|name| name == member))
-    }
-}
-
-fn target_of(reference: &Value) -> &str {
-    reference.as_str().unwrap_or_else(|| reference["shape"].as_str().unwrap())
-}
-
-fn base64_of(bytes: usize) -> String {
-    let mut text = "AAAA".repeat(bytes / 3);
-    text.push_str(["", "AA==", "AAA="][bytes % 3]);
-    text
-}
-
-fn matches(pattern: &str, text: &str) -> bool {
-    regex::Regex::new(&format!("^(?:{})$", text::rust_pattern(pattern))).unwrap().is_match(text)
-}
-
-/// The constraints of `shape` itself that `value` fails, worded.
-fn failures(shape: &Value, value: &Value) -> Vec<String> {
-    let mut pattern = Vec::new();
-    let mut others = Vec::new();
-    let (measured, word) = match (shape["type"].as_str().unwrap(), value) {
-        ("blob", Value::String(text)) => {
-            let padding = text.matches('=').count();
-            (i64::try_from(text.len() / 4 * 3 - padding).unwrap(), "length")
-        }
-        (_, Value::String(text)) => {
-            if let Some(published) = shape["pattern"].as_str()
-                && !matches(published, text)
-            {
-                pattern.push(format!("Member must satisfy regular expression pattern: {published}"));
-            }
-            (i64::try_from(text.chars().count()).unwrap(), "length")
-        }
-        (_, Value::Array(elements)) => (i64::try_from(elements.len()).unwrap(), "length"),
-        (_, Value::Object(entries)) => (i64::try_from(entries.len()).unwrap(), "length"),
-        (_, number) => (number.as_i64().unwrap_or(1), "value"),
-    };
-    if let Some(min) = shape["min"].as_i64()
-        && measured < min
-    {
-        others.push(format!("Member must have {word} greater than or equal to {min}"));
-        if measured == 0 && shape["emptyIsOneError"] == true {
-            pattern.clear();
-        }
-    }
-    if let Some(max) = shape["max"].as_i64()
-        && measured > max
-    {
-        others.push(format!("Member must have {word} less than or equal to {max}"));
-    }
-    if let Some(values) = shape["enum"].as_array()
-        && !values.contains(value)
-    {
-        others.push(format!("Member must satisfy enum value set: [{}]", value_set(shape)));
-    }
-    if shape["lengthFirst"] == true { [others, pattern].concat() } else { [pattern, others].concat() }
-}
-
-/// All constraints of `shape`, as the text between brackets has them.
-fn bracketed(shape: &Value) -> String {
-    let word = if matches!(shape["type"].as_str(), Some("integer" | "long")) { "value" } else { "length" };
-    let max = shape["max"].as_i64().map(|max| format!("Member must have {word} less than or equal to {max}"));
-    let min =
-        shape["min"].as_i64().map(|min| format!("Member must have {word} greater than or equal to {min}"));
-    let pattern = shape["pattern"].as_str();
-    let pattern = pattern.map(|pattern| format!("Member must satisfy regular expression pattern: {pattern}"));
-    let values =
-        shape.get("enum").map(|_| format!("Member must satisfy enum value set: [{}]", value_set(shape)));
-    [max, min, pattern, values].into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
-fn value_set(shape: &Value) -> String {
-    if let Some(shown) = shape["shown"].as_str() {
-        return shown.to_owned();
-    }
-    let mut buckets = vec![Vec::new(); 32];
-    for value in shape["enum"].as_array().unwrap() {
-        let value = value.as_str().unwrap();
-        let hash =
-            value.bytes().fold(0_u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte)));
-        buckets[hash as usize % 32].insert(0, value);
-    }
-    buckets.concat().join(", ")
-}
-
-/// Values that fail just one or two constraints of `shape` itself.
-fn violations(raw: &Raw, name: &str) -> Vec<Value> {
-    let shape = raw.shape(name);
-    let (min, max) = (shape["min"].as_i64(), shape["max"].as_i64());
-    let mut values = Vec::new();
-    let sized = |length: i64| -> Option<Value> {
-        let length = usize::try_from(length).ok().filter(|length| *length <= 70_000)?;
-        Some(match shape["type"].as_str().unwrap() {
-            "string" => json!(raw.text_sample(name).chars().cycle().take(length).collect::<String>()),
-            "blob" => json!(base64_of(length)),
-            "list" => Value::Array(vec![raw.sample(target_of(&shape["member"]), false); length]),
-            "map" => {
-                let value = raw.sample(target_of(&shape["value"]), false);
-                (0..length).map(|index| (format!("key{index}"), value.clone())).collect()
-            }
-            "integer" | "long" | "float" | "double" => return None,
-            _ => return None,
-        })
-    };
-    values.extend(min.and_then(|min| sized(min - 1)));
-    values.extend(max.and_then(|max| sized(max + 1)));
-    match shape["type"].as_str().unwrap() {
-        "integer" | "long" => {
-            values.extend(min.map(|min| json!(min - 1)));
-            values.extend(max.map(|max| json!(max + 1)));
-        }
-        "string" if shape.get("enum").is_some() => values.push(json!("NoSuchValue")),
-        "string" => {
-            let length = usize::try_from(min.unwrap_or(0).max(1)).unwrap();
-            let odd = ["€", "\u{1}", "*", " "].map(|letter| letter.repeat(length));
-            let odd =
-                odd.into_iter().find(|text| shape["pattern"].as_str().is_some_and(|p| !matches(p, text)));
-            values.extend(odd.map(Value::String));
-        }
-        _ => {}
-    }
-    values
 }
 
 /// One place in the input of one operation.
@@ -510,7 +241,7 @@ impl Place<'_> {
 
     fn check_wrong_type(&self, name: &str) {
         let container = matches!(self.raw.shape(name)["type"].as_str(), Some("structure" | "map" | "list"));
-        let old = self.raw.service != Service::Kms;
+        let old = model(self.raw.service).json_version() == Some("1.0");
         let (value, expected) = match (container, old) {
             (false, true) => (json!({}), "Start of structure or map found where not expected"),
             (false, false) => (json!({}), "Start of structure or map found where not expected."),
@@ -591,7 +322,7 @@ fn cut(shown: &str) -> String {
 
 #[test]
 fn every_operation_says_what_is_wrong() {
-    for (service, least) in SERVICES.into_iter().zip([1_900, 20, 300]) {
+    for (service, least) in SERVICES.into_iter().zip([1_900, 40, 800, 800]) {
         let raw = Raw::new(service);
         let mut checked = 0;
         for operation in model(service).operations() {
@@ -628,6 +359,67 @@ fn every_pattern_compiles() {
             if let Some(pattern) = &shape.limits.pattern {
                 pattern.matches("");
             }
+        }
+    }
+}
+
+/// Any JSON of a few levels.
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "\\PC{0,8}".prop_map(Value::from),
+        Just(json!("ä".repeat(70_000))),
+    ];
+    leaf.prop_recursive(4, 32, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::hash_map("[A-Za-z]{0,10}", inner, 0..6)
+                .prop_map(|entries| entries.into_iter().collect()),
+        ]
+    })
+}
+
+/// Puts `odd` where one gets by taking, at each level, the child of this number.
+fn replace(at: &mut Value, choices: &[usize], odd: Value) {
+    let child = choices.split_first().and_then(|(choice, deeper)| {
+        let child = match at {
+            Value::Object(members) => members.values_mut().nth(choice % 20),
+            Value::Array(elements) => elements.get_mut(choice % 2),
+            _ => None,
+        };
+        Some((child?, deeper))
+    });
+    match child {
+        Some((child, deeper)) => replace(child, deeper, odd),
+        None => *at = odd,
+    }
+}
+
+/// The models of the JSON services, read once for all cases.
+static RAW_MODELS: LazyLock<Vec<Raw>> = LazyLock::new(|| SERVICES.iter().map(|s| Raw::new(*s)).collect());
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Whatever stands anywhere in a body, the answer is a verdict of bounded size.
+    #[test]
+    fn no_body_is_too_odd(
+        raw in prop::sample::select((0..4).collect::<Vec<usize>>()),
+        operation in any::<prop::sample::Index>(),
+        choices in prop::collection::vec(any::<usize>(), 0..8),
+        odd in any_json(),
+    ) {
+        let raw = &RAW_MODELS[raw];
+        let operations = model(raw.service).operations();
+        let operation = &operations[operation.index(operations.len())];
+        let mut input = raw.operations[operation.name()]["input"].as_str().map_or(json!({}), |input| raw.sample(input, true));
+        replace(&mut input, &choices, odd);
+        if let Err(error) = operation.validate(&input) {
+            prop_assert!(error.message().len() < 1_000_000);
+            prop_assert!(!error.message().is_empty() || error.code() == "SerializationException");
         }
     }
 }
