@@ -1,2 +1,11 @@
 //! The `strongroom` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+// Requests make many small, short-lived allocations on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    strongroom_server::cli::run()
+}

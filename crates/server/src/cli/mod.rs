@@ -1,1 +1,93 @@
 //! The command line.
+
+mod banner;
+mod logging;
+mod root_key;
+mod serve;
+mod settings;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use root_key::{RootKeyError, RootKeySetting};
+pub use serve::{ServeError, Serving};
+pub use settings::{Given, Settings, SettingsError, TableKeyRenewal, TableKeyScope, Transport};
+
+/// A self-hosted, DynamoDB-compatible database sealed under keys its users hold
+#[derive(Debug, Parser)]
+#[command(name = "strongroom", version, disable_help_subcommand = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve DynamoDB, KMS, CloudTrail and STS on one port
+    Serve(Box<ServeArguments>),
+}
+
+#[derive(Debug, clap::Args)]
+struct ServeArguments {
+    /// Settings file, TOML: the names below with `_` for `-`, without dashes in front
+    #[arg(long, env = "STRONGROOM_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    given: Given,
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    let done = match CommandLine::parse().command {
+        Command::Serve(arguments) => serve(*arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            print_error(&*error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(arguments: ServeArguments) -> Result<(), Box<dyn std::error::Error>> {
+    let file = arguments.config.as_deref().map(Given::from_file).transpose()?;
+    let settings = arguments.given.over(file.unwrap_or_default())?;
+    logging::start(&settings.log)?;
+    forbid_core_dumps();
+    // Asking for a passphrase must not block the runtime, so it comes first.
+    let root = settings.root_key.provider(&settings.data, &strongroom_seal::primitive::OsRandom)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // Before anything opens, so that a signal during the start ends in an orderly way too.
+        let stop = serve::stop_signal()?;
+        let serving = Serving::start(&settings, root).await?;
+        banner::print(&settings, &serving)?;
+        stop.await;
+        serving.stop().await;
+        Ok(())
+    })
+}
+
+/// Keys must not reach the disk in a core dump, nor another process by `ptrace`.
+fn forbid_core_dumps() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let limited = setrlimit(Resource::Core, none);
+    let hidden = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    if let Err(error) = limited.and(hidden) {
+        tracing::warn!(%error, "core dumps could not be switched off; keys could reach one");
+    }
+}
+
+// The error and its causes, one a line.
+fn print_error(error: &dyn std::error::Error) {
+    eprintln!("strongroom: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        eprintln!("  because: {error}");
+        cause = error.source();
+    }
+}

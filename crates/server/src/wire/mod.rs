@@ -16,6 +16,7 @@ mod request_id;
 mod response;
 mod server;
 mod service;
+pub mod tls;
 
 pub use dispatch::Dispatch;
 pub use error::ApiError;

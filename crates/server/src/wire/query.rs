@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 use serde_json::{Map, Value};
+use strongroom_model::shape::model;
 
 use super::{ApiError, Service};
 
@@ -32,19 +33,19 @@ pub(super) fn parse(form: &str) -> Option<Result<Call, (Service, ApiError)>> {
         }
     }
     let (action, version) = (action?, version.unwrap_or_default());
-    let service = if version == "2010-05-08" { Service::Iam } else { Service::Sts };
-    let Some(operation) = known_operation(service, &version, &action) else {
-        let message = format!("Could not find operation {action} for version {version}");
-        return Some(Err((service, ApiError::new("InvalidAction", message))));
-    };
-    Some(Ok(Call { service, operation, input: Value::Object(input) }))
+    let known = QUERY_SERVICES.into_iter().find(|service| model(*service).api_version() == version);
+    let service = known.unwrap_or(Service::Sts);
+    match known.and_then(|service| model(service).operation(&action)) {
+        Some(operation) => {
+            Some(Ok(Call { service, operation: operation.name(), input: Value::Object(input) }))
+        }
+        None => Some(Err((service, no_operation(&action, &version)))),
+    }
 }
 
-fn known_operation(service: Service, version: &str, action: &str) -> Option<&'static str> {
-    match (service, version, action) {
-        (Service::Sts, "2011-06-15", "GetCallerIdentity") => Some("GetCallerIdentity"),
-        _ => None,
-    }
+fn no_operation(action: &str, version: &str) -> ApiError {
+    let message = format!("Could not find operation {action} for version {version}");
+    ApiError::new("InvalidAction", message)
 }
 
 // Form encoding: `+` is a space, `%41` a byte; what is no UTF-8 is replaced.
@@ -75,11 +76,19 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 /// A success in XML: members become elements, list entries `member` elements.
-pub(super) fn success(service: Service, operation: &str, request_id: &Arc<str>, output: &Value) -> Vec<u8> {
+pub(super) fn success(
+    service: Service,
+    operation: &str,
+    request_id: &Arc<str>,
+    output: &Value,
+) -> Vec<u8> {
     let mut xml = format!("<{operation}Response xmlns=\"{}\">\n", xml_namespace(service));
-    xml.push_str(&format!("  <{operation}Result>\n"));
-    write_members(&mut xml, output);
-    xml.push_str(&format!("  </{operation}Result>\n"));
+    let wrapper = model(service).operation(operation).and_then(|found| found.result_wrapper());
+    if let Some(wrapper) = wrapper {
+        xml.push_str(&format!("  <{wrapper}>\n"));
+        write_members(&mut xml, output);
+        xml.push_str(&format!("  </{wrapper}>\n"));
+    }
     xml.push_str(&format!(
         "  <ResponseMetadata>\n    <RequestId>{request_id}</RequestId>\n  </ResponseMetadata>\n"
     ));
@@ -88,7 +97,16 @@ pub(super) fn success(service: Service, operation: &str, request_id: &Arc<str>, 
 }
 
 /// An error in XML, with the codes and statuses of the Query protocol.
-pub(super) fn error(service: Service, request_id: &Arc<str>, error: &ApiError) -> (StatusCode, Vec<u8>) {
+pub(super) fn error(
+    service: Service,
+    operation: &str,
+    request_id: &Arc<str>,
+    error: &ApiError,
+) -> (StatusCode, Vec<u8>) {
+    if error.code == "UnknownOperationException" {
+        let absent = no_operation(operation, model(service).api_version());
+        return self::error(service, operation, request_id, &absent);
+    }
     let (code, status) = match error.code.as_ref() {
         "AccessDeniedException" => ("AccessDenied", 403),
         "ExpiredTokenException" => ("ExpiredToken", 403),
@@ -96,7 +114,6 @@ pub(super) fn error(service: Service, request_id: &Arc<str>, error: &ApiError) -
         "InvalidSignatureException" => ("SignatureDoesNotMatch", 403),
         "MissingAuthenticationTokenException" => ("MissingAuthenticationToken", 403),
         "ThrottlingException" => ("Throttling", 400),
-        "UnknownOperationException" => ("InvalidAction", 400),
         "UnrecognizedClientException" => ("InvalidClientTokenId", 403),
         "ValidationException" => ("ValidationError", 400),
         other => (other, error.status),
@@ -112,10 +129,7 @@ pub(super) fn error(service: Service, request_id: &Arc<str>, error: &ApiError) -
 }
 
 fn xml_namespace(service: Service) -> &'static str {
-    match service {
-        Service::Iam => "https://iam.amazonaws.com/doc/2010-05-08/",
-        _ => "https://sts.amazonaws.com/doc/2011-06-15/",
-    }
+    model(service).xml_namespace().unwrap_or_default()
 }
 
 fn write_members(xml: &mut String, value: &Value) {
@@ -157,6 +171,7 @@ fn escape(xml: &mut String, text: &str) {
     }
 }
 
+const QUERY_SERVICES: [Service; 2] = [Service::Sts, Service::Iam];
 const PARAMETERS_MAX: usize = 10_000;
 
 #[cfg(test)]
@@ -177,11 +192,17 @@ mod tests {
 
     #[test]
     fn an_unknown_action_is_named_in_the_error() {
-        let Some(Err((service, refused))) = parse("Action=ListUsers&Version=2010-05-08") else {
+        let Some(Err((service, refused))) = parse("Action=Fly&Version=2010-05-08") else {
             panic!("the operation is not there");
         };
         assert_eq!(service, Service::Iam);
-        assert_eq!(refused.message, "Could not find operation ListUsers for version 2010-05-08");
+        assert_eq!(refused.message, "Could not find operation Fly for version 2010-05-08");
+        let unknown = ApiError::new("UnknownOperationException", "");
+        let (status, xml) = error(Service::Sts, "AssumeRole", &Arc::from("id"), &unknown);
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        let xml = String::from_utf8(xml).unwrap();
+        assert!(xml.contains("<Code>InvalidAction</Code>"), "{xml}");
+        assert!(xml.contains("find operation AssumeRole for version 2011-06-15"), "{xml}");
     }
 
     #[test]
@@ -205,7 +226,7 @@ mod tests {
     #[test]
     fn error_texts_are_escaped() {
         let refused = ApiError::new("UnrecognizedClientException", "a <b> & \"c\" \u{0}");
-        let (status, xml) = error(Service::Sts, &Arc::from("id"), &refused);
+        let (status, xml) = error(Service::Sts, "GetCallerIdentity", &Arc::from("id"), &refused);
         assert_eq!(status, StatusCode::FORBIDDEN);
         let xml = String::from_utf8(xml).unwrap();
         assert!(xml.contains("<Code>InvalidClientTokenId</Code>"), "{xml}");

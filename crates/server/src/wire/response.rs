@@ -9,7 +9,7 @@ use hyper::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, Head
 use hyper::{Response, StatusCode};
 use serde_json::{Map, Value};
 
-use super::service::{Protocol, content_type, is_dynamodb, protocol};
+use super::service::{content_type, is_dynamodb, is_query};
 use super::{ApiError, Service, query};
 use crate::service::Output;
 
@@ -24,15 +24,14 @@ pub(super) async fn api(
     result: Result<Output, ApiError>,
     gzip_wanted: bool,
 ) -> Answer {
-    let (status, body) = match (protocol(service), result) {
-        (Protocol::Json, Ok(Output::Bytes(bytes))) => (StatusCode::OK, bytes),
-        (Protocol::Json, Ok(Output::Json(value))) => (StatusCode::OK, to_json(&value)),
-        (Protocol::Json, Err(error)) => (status(&error), json_error(service, &error)),
-        (Protocol::Query, Ok(Output::Json(value))) => {
+    let (status, body) = match result {
+        Ok(Output::Bytes(bytes)) => (StatusCode::OK, bytes),
+        Ok(Output::Json(value)) if is_query(service) => {
             (StatusCode::OK, query::success(service, operation, request_id, &value))
         }
-        (Protocol::Query, Ok(Output::Bytes(bytes))) => (StatusCode::OK, bytes),
-        (Protocol::Query, Err(error)) => query::error(service, request_id, &error),
+        Ok(Output::Json(value)) => (StatusCode::OK, to_json(&value)),
+        Err(error) if is_query(service) => query::error(service, operation, request_id, &error),
+        Err(error) => (status(&error), json_error(service, &error)),
     };
     let mut body = Bytes::from(body);
     let packed = gzip_wanted && body.len() >= GZIP_BYTES_MIN;

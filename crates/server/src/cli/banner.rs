@@ -1,0 +1,64 @@
+//! What `serve` prints when it is up: where it is, what it keeps, how to use it.
+
+use std::io::Write;
+
+use super::serve::Serving;
+use super::settings::{Settings, Transport};
+use crate::storage::DataSetting;
+
+/// Prints the banner and, as the last line of standard output, `ready <url>`.
+pub(super) fn print(settings: &Settings, serving: &Serving) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text(settings, serving).as_bytes())?;
+    writeln!(out, "ready {}", serving.url())?;
+    out.flush()
+}
+
+fn text(settings: &Settings, serving: &Serving) -> String {
+    let url = serving.url();
+    let data = match &settings.data {
+        DataSetting::Memory => "memory: nothing is kept when the server stops".to_owned(),
+        DataSetting::Directory(path) => {
+            std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
+        }
+    };
+    let keys = settings.kms_endpoint.as_ref().map_or_else(
+        || "key service in this process".to_owned(),
+        |endpoint| format!("customers' keys at {endpoint}, the others in this process"),
+    );
+    let transport = match &settings.transport {
+        Transport::Cleartext if settings.dev => "cleartext HTTP, loopback only".to_owned(),
+        Transport::Cleartext => "cleartext HTTP: whoever shares the network can read what is sent".to_owned(),
+        Transport::OwnCertificate { cert, .. } => format!("TLS with {}", cert.display()),
+        Transport::MadeCertificate { .. } => "TLS with a certificate made here".to_owned(),
+    };
+    let sender = if settings.dev { "any credentials (--dev)" } else { "SigV4, checked" };
+    let mut text = format!(
+        "Strongroom {version}\n\
+         \x20 endpoint     {url} (DynamoDB, Streams, KMS, CloudTrail, STS)\n\
+         \x20 transport    {transport}\n\
+         \x20 credentials  {sender}; account {account}\n\
+         \x20 data         {data}\n\
+         \x20 root key     {root}\n\
+         \x20 keys         {keys}\n",
+        version = env!("CARGO_PKG_VERSION"),
+        account = settings.account_id,
+        root = settings.root_key.describe(),
+    );
+    text.push_str("\nPoint the AWS CLI and SDKs here:\n");
+    text.push_str(&format!("  export AWS_ENDPOINT_URL={url}\n"));
+    text.push_str("  export AWS_DEFAULT_REGION=us-east-1\n");
+    if let Some(ca_file) = serving.ca_file() {
+        text.push_str(&format!("  export AWS_CA_BUNDLE={}\n", ca_file.display()));
+    }
+    if settings.dev {
+        text.push_str("  export AWS_ACCESS_KEY_ID=dev AWS_SECRET_ACCESS_KEY=dev\n");
+    }
+    if let Some(key) = serving.new_access_key() {
+        text.push_str(&format!("  export AWS_ACCESS_KEY_ID={}\n", key.access_key_id));
+        text.push_str(&format!("  export AWS_SECRET_ACCESS_KEY={}\n", key.secret.expose()));
+        text.push_str("This access key of the account's root user was made now. Keep it: it is not shown again.\n");
+    }
+    text.push('\n');
+    text
+}

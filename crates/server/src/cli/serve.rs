@@ -1,0 +1,200 @@
+//! `strongroom serve`: the app behind the wire, from start to stop.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use strongroom_model::clock::{Clock, Random};
+use strongroom_seal::primitive::OsRandom;
+use strongroom_seal::root::Provider;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::settings::{Settings, Transport};
+use crate::app::{App, AppOptions, StartError};
+use crate::auth::{Authenticator, Credentials, CredentialsError, NewAccessKey};
+use crate::clock::SystemClock;
+use crate::storage::DataSetting;
+use crate::wire::tls::{self, TlsError};
+use crate::wire::{Server, Wiring};
+
+/// A server that runs in this process.
+pub struct Serving {
+    app: App,
+    server: Server,
+    clock: Arc<SystemClock>,
+    url: String,
+    new_access_key: Option<NewAccessKey>,
+    ca_file: Option<PathBuf>,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The port, most often: another process has it.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The data place, the root key or what is stored.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The credentials in the system store.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// The TLS certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+impl Serving {
+    /// Opens the app and serves it; returns once it takes requests. `root` comes from the setting `root_key`.
+    pub async fn start(settings: &Settings, root: Provider) -> Result<Self, ServeError> {
+        let listen_failed = |source| ServeError::Listen { address: settings.listen, source };
+        // The port first: whoever starts a second server by mistake should learn it before data is touched.
+        let listener = TcpListener::bind(settings.listen).await.map_err(listen_failed)?;
+        let address = listener.local_addr().map_err(listen_failed)?;
+        let clock = Arc::new(SystemClock::default());
+        let random: Arc<dyn Random> = Arc::new(OsRandom);
+        let options = app_options(settings, root, Arc::clone(&clock) as Arc<dyn Clock>, Arc::clone(&random));
+        let app = App::open(options).await?;
+        let opened = Self::open_front(settings, &app, &clock, &*random).await;
+        let (authenticator, new_access_key, tls) = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                app.close().await;
+                return Err(error);
+            }
+        };
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", reachable(address));
+        let (tls, ca_file) = tls.map_or((None, None), |made| (Some(made.config), made.ca_file));
+        let wiring = Wiring {
+            app: Arc::new(app.clone()),
+            authenticator,
+            random,
+            limits: settings.limits.clone(),
+            tls,
+            movable_clock: settings.dev.then(|| Arc::clone(&clock)),
+        };
+        let server = Server::start(listener, wiring).map_err(listen_failed)?;
+        Ok(Self { app, server, clock, url, new_access_key, ca_file })
+    }
+
+    async fn open_front(
+        settings: &Settings,
+        app: &App,
+        clock: &Arc<SystemClock>,
+        random: &dyn Random,
+    ) -> Result<(Authenticator, Option<NewAccessKey>, Option<tls::Tls>), ServeError> {
+        let (authenticator, new_access_key) = if settings.dev {
+            (Authenticator::dev(&settings.account_id), None)
+        } else {
+            let account = &settings.account_id;
+            let (credentials, new) = Credentials::open(app.system(), account, random).await?;
+            (Authenticator::checked(Arc::new(credentials), Arc::clone(clock) as Arc<dyn Clock>), new)
+        };
+        let tls = match (&settings.transport, &settings.data) {
+            (Transport::Cleartext, _) => None,
+            (Transport::OwnCertificate { cert, key }, _) => Some(tls::from_files(cert, key)?),
+            (Transport::MadeCertificate { names }, DataSetting::Directory(directory)) => {
+                Some(tls::made_in(&directory.join("tls"), settings.listen.ip(), names, clock.now_millis())?)
+            }
+            (Transport::MadeCertificate { .. }, DataSetting::Memory) => {
+                unreachable!("settings refuse a made certificate without a directory")
+            }
+        };
+        Ok((authenticator, new_access_key, tls))
+    }
+
+    /// Where clients reach it, such as `http://127.0.0.1:8000`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The address it listens on, with the port that was picked.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// The app behind it.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Its clock.
+    pub fn clock(&self) -> &Arc<SystemClock> {
+        &self.clock
+    }
+
+    /// The access key that this start has made, to be shown once.
+    pub fn new_access_key(&self) -> Option<&NewAccessKey> {
+        self.new_access_key.as_ref()
+    }
+
+    /// The CA certificate that clients must trust, if this server made its own.
+    pub fn ca_file(&self) -> Option<&std::path::Path> {
+        self.ca_file.as_deref()
+    }
+
+    /// Lets requests in flight finish, then closes the app.
+    pub async fn stop(self) {
+        self.server.stop().await;
+        self.app.close().await;
+    }
+}
+
+fn app_options(
+    settings: &Settings,
+    root: Provider,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+) -> AppOptions {
+    let millis = |time: std::time::Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    AppOptions {
+        data: settings.data.clone(),
+        root,
+        kms_endpoint: settings.kms_endpoint.clone(),
+        callers: settings.caller_rules(),
+        item_cache_bytes: settings.item_cache_bytes,
+        block_cache_bytes: settings.block_cache_bytes,
+        idle_millis: millis(settings.idle_table_time),
+        switches_per_day_max: settings.key_switches_per_day_max,
+        clock,
+        random,
+    }
+}
+
+// An address to connect to: a server that listens everywhere is reached at loopback too.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        std::net::IpAddr::V4(ip) if ip.is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
+        std::net::IpAddr::V6(ip) if ip.is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// Resolves at the first SIGTERM or SIGINT; a second one ends the process at once.
+pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: requests in flight finish first");
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tracing::warn!("stopped at once; what was acknowledged is on disk");
+            std::process::exit(1);
+        });
+    })
+}

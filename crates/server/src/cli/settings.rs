@@ -1,0 +1,445 @@
+//! Settings: what can be set, where it can be set, and what holds when nobody sets it.
+//!
+//! Each one is a flag, an environment variable and a key of the settings file.
+//! The flag wins over the variable, the variable over the file, the file over
+//! the default. `docs/settings.md` says the same for readers.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+
+use crate::storage::DataSetting;
+use crate::wire::Limits;
+
+use super::root_key::RootKeySetting;
+
+/// What the operator has said, in one place of several; nothing means "not said here".
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Given {
+    /// Development: any credentials, cleartext HTTP, loopback only
+    #[arg(long, env = "STRONGROOM_DEV", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    dev: Option<bool>,
+    /// Address and port to listen on; port 0 picks one [default: 127.0.0.1:8000]
+    #[arg(long, env = "STRONGROOM_LISTEN", value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// Data directory, or `memory:` to keep nothing [default: ./strongroom-data]
+    #[arg(long, env = "STRONGROOM_DATA", value_name = "DIR|memory:")]
+    data: Option<String>,
+    /// What seals the root key: `file:PATH`, `passphrase`, `passphrase:file:PATH` or `passphrase:credential:NAME`
+    #[arg(long, env = "STRONGROOM_ROOT_KEY", value_name = "PROVIDER")]
+    root_key: Option<String>,
+    /// The account, twelve digits [default: 000000000000]
+    #[arg(long, env = "STRONGROOM_ACCOUNT_ID", value_name = "DIGITS")]
+    account_id: Option<String>,
+    /// Serve without TLS outside `--dev`; signatures are checked all the same
+    #[arg(long, env = "STRONGROOM_CLEARTEXT", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    cleartext: Option<bool>,
+    /// TLS certificate chain, PEM; without one a certificate is made at first start
+    #[arg(long, env = "STRONGROOM_TLS_CERT", value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the TLS certificate, PEM
+    #[arg(long, env = "STRONGROOM_TLS_KEY", value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// Further DNS names and addresses for the certificate that is made at first start
+    #[arg(long, env = "STRONGROOM_TLS_NAMES", value_name = "NAME", value_delimiter = ',')]
+    tls_names: Option<Vec<String>>,
+    /// Endpoint of another key service for customers' keys, instead of the one in this process
+    #[arg(long, env = "STRONGROOM_KMS_ENDPOINT", value_name = "URL")]
+    kms_endpoint: Option<String>,
+    /// What counts as one caller for the table-key cache [default: caller]
+    #[arg(long, env = "STRONGROOM_TABLE_KEY_SCOPE", value_name = "SCOPE")]
+    table_key_scope: Option<TableKeyScope>,
+    /// What a table key's renewal time counts from [default: ttl]
+    #[arg(long, env = "STRONGROOM_TABLE_KEY_RENEWAL", value_name = "MODE")]
+    table_key_renewal: Option<TableKeyRenewal>,
+    /// Seconds until a caller's table key is decrypted anew by the key service, 1 to 300 [default: 300]
+    #[arg(long, env = "STRONGROOM_TABLE_KEY_RENEWAL_SECS", value_name = "SECONDS")]
+    table_key_renewal_secs: Option<u32>,
+    /// Hours that a table key serves while the key service does not answer, 0 to 12 [default: 12]
+    #[arg(long, env = "STRONGROOM_TABLE_KEY_OUTAGE_HOURS_MAX", value_name = "HOURS")]
+    table_key_outage_hours_max: Option<u32>,
+    /// Whether a change of a key's state takes effect at once [default: true]
+    #[arg(long, env = "STRONGROOM_PUSH_KEY_STATE", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    push_key_state: Option<bool>,
+    /// Changes of a table's key in 24 hours [default: 4]
+    #[arg(long, env = "STRONGROOM_KEY_SWITCHES_PER_DAY_MAX", value_name = "COUNT")]
+    key_switches_per_day_max: Option<u32>,
+    /// Memory for items, bytes [default: 67108864]
+    #[arg(long, env = "STRONGROOM_ITEM_CACHE_BYTES", value_name = "BYTES")]
+    item_cache_bytes: Option<u64>,
+    /// Memory for decrypted blocks, bytes [default: 134217728]
+    #[arg(long, env = "STRONGROOM_BLOCK_CACHE_BYTES", value_name = "BYTES")]
+    block_cache_bytes: Option<u64>,
+    /// Seconds until an unused table is closed and its keys are wiped [default: 300]
+    #[arg(long, env = "STRONGROOM_IDLE_TABLE_SECS", value_name = "SECONDS")]
+    idle_table_secs: Option<u32>,
+    /// Connections open at once [default: 10000]
+    #[arg(long, env = "STRONGROOM_CONNECTIONS_MAX", value_name = "COUNT")]
+    connections_max: Option<u32>,
+    /// Seconds that a connection may be open without a request [default: 900]
+    #[arg(long, env = "STRONGROOM_IDLE_CONNECTION_SECS", value_name = "SECONDS")]
+    idle_connection_secs: Option<u32>,
+    /// What is logged to standard error, such as `info` or `strongroom_server::engine=debug` [default: info]
+    #[arg(long, env = "STRONGROOM_LOG", value_name = "FILTER")]
+    log: Option<String>,
+}
+
+/// All settings, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Development: any credentials, loopback only.
+    pub dev: bool,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where the data lives.
+    pub data: DataSetting,
+    /// What seals the root key.
+    pub root_key: RootKeySetting,
+    /// The account, twelve digits.
+    pub account_id: String,
+    /// How connections are protected.
+    pub transport: Transport,
+    /// The key service for customers' keys, when it is not the one in this process.
+    pub kms_endpoint: Option<String>,
+    /// What counts as one caller for the table-key cache.
+    pub table_key_scope: TableKeyScope,
+    /// What the renewal time of a table key counts from.
+    pub table_key_renewal: TableKeyRenewal,
+    /// When a caller's table key is renewed; more would break the promise that a change of a key policy takes effect in five minutes.
+    pub table_key_renewal_time: Duration,
+    /// How long a cached table key serves while the key service does not answer.
+    pub table_key_outage_max: Duration,
+    /// Whether a change of a key's state takes effect at once, rather than at the callers' next renewal.
+    pub push_key_state: bool,
+    /// Changes of a table's key in 24 hours.
+    pub key_switches_per_day_max: usize,
+    /// Memory for items.
+    pub item_cache_bytes: u64,
+    /// Memory for decrypted blocks.
+    pub block_cache_bytes: u64,
+    /// When an unused table is closed and its keys are wiped.
+    pub idle_table_time: Duration,
+    /// Bounds of the wire.
+    pub limits: Limits,
+    /// The log's filter.
+    pub log: String,
+}
+
+/// How connections are protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Not at all.
+    Cleartext,
+    /// TLS with the operator's certificate.
+    OwnCertificate {
+        /// The chain, PEM.
+        cert: PathBuf,
+        /// The private key, PEM.
+        key: PathBuf,
+    },
+    /// TLS with a certificate made at first start.
+    MadeCertificate {
+        /// Names in it besides `localhost`, the host's name and the address listened on.
+        names: Vec<String>,
+    },
+}
+
+/// What counts as one caller for the table-key cache.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum TableKeyScope {
+    /// One credential.
+    #[default]
+    Caller,
+    /// One identity, whatever credential it uses.
+    Principal,
+    /// One connection.
+    Connection,
+}
+
+/// What the renewal time of a table key counts from.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum TableKeyRenewal {
+    /// Its last Decrypt.
+    #[default]
+    Ttl,
+    /// Its last use.
+    Idle,
+}
+
+/// Why the settings do not hold together. Each text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The settings file cannot be read.
+    #[error("cannot read the settings file `{path}`")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The settings file is not what it should be.
+    #[error("the settings file `{path}` is not valid")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// What and where.
+        source: Box<toml::de::Error>,
+    },
+    /// A value is out of bounds.
+    #[error("`{name}` must be {must_be}")]
+    Bounds {
+        /// The setting's name as a flag, without dashes in front.
+        name: &'static str,
+        /// What it must be.
+        must_be: &'static str,
+    },
+    /// The root key's provider is none.
+    #[error("`root-key` must be file:PATH, passphrase, passphrase:file:PATH or passphrase:credential:NAME")]
+    RootKey,
+    /// Outside `--dev` the choice is the operator's.
+    #[error(
+        "choose what seals the root key with --root-key: `passphrase` asks for one at each start, \
+         `passphrase:file:PATH` and `passphrase:credential:NAME` (systemd) read one, \
+         `file:PATH` keeps the key in a file, for development; or run with --dev"
+    )]
+    NoRootKey,
+    /// Development mode takes any credentials, so nobody else may reach it.
+    #[error(
+        "--dev accepts any credentials and so listens on loopback only, not on {0}; \
+         leave out --dev to listen there"
+    )]
+    DevNotLoopback(SocketAddr),
+    /// Half of a certificate.
+    #[error("--tls-cert and --tls-key go together")]
+    HalfCertificate,
+    /// Two answers to one question.
+    #[error("--cleartext and a TLS certificate exclude each other")]
+    ClearCertificate,
+    /// Nowhere to keep a certificate.
+    #[error("with `--data memory:` there is nowhere to keep a TLS certificate: give --tls-cert and --tls-key, or --cleartext")]
+    MemoryCertificate,
+}
+
+impl Given {
+    /// What a settings file says, in TOML; unknown keys are refused.
+    pub fn from_file(path: &Path) -> Result<Self, SettingsError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| SettingsError::File { path: path.to_owned(), source })?;
+        toml::from_str(&text)
+            .map_err(|source| SettingsError::Syntax { path: path.to_owned(), source: Box::new(source) })
+    }
+
+    /// The settings that hold when `self` is said and, where it says nothing, `below`.
+    pub fn over(self, below: Self) -> Result<Settings, SettingsError> {
+        macro_rules! said {
+            ($name:ident) => {
+                self.$name.or(below.$name)
+            };
+        }
+        let dev = said!(dev).unwrap_or(false);
+        let listen = said!(listen).unwrap_or(DEFAULT_LISTEN);
+        if dev && !listen.ip().to_canonical().is_loopback() {
+            return Err(SettingsError::DevNotLoopback(listen));
+        }
+        let data = match said!(data).as_deref() {
+            None => DataSetting::Directory(PathBuf::from(DEFAULT_DATA)),
+            Some("") => return Err(bounds("data", "a directory or `memory:`")),
+            Some("memory:") => DataSetting::Memory,
+            Some(directory) => DataSetting::Directory(PathBuf::from(directory)),
+        };
+        let root_key = match said!(root_key) {
+            Some(text) => text.parse().map_err(|()| SettingsError::RootKey)?,
+            None if dev => RootKeySetting::beside(&data),
+            None => return Err(SettingsError::NoRootKey),
+        };
+        let account_id = said!(account_id).unwrap_or_else(|| DEFAULT_ACCOUNT.to_owned());
+        if account_id.len() != 12 || !account_id.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(bounds("account-id", "twelve digits"));
+        }
+        let cleartext = said!(cleartext).unwrap_or(false);
+        let transport = match (said!(tls_cert), said!(tls_key)) {
+            (Some(_), Some(_)) if cleartext => return Err(SettingsError::ClearCertificate),
+            (Some(cert), Some(key)) => Transport::OwnCertificate { cert, key },
+            (None, None) if dev || cleartext => Transport::Cleartext,
+            (None, None) if data == DataSetting::Memory => return Err(SettingsError::MemoryCertificate),
+            (None, None) => Transport::MadeCertificate { names: said!(tls_names).unwrap_or_default() },
+            _ => return Err(SettingsError::HalfCertificate),
+        };
+        let kms_endpoint = said!(kms_endpoint).filter(|endpoint| !endpoint.is_empty());
+        if kms_endpoint.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+            return Err(bounds("kms-endpoint", "a URL that starts with http:// or https://"));
+        }
+        let secs = |value: u32| Duration::from_secs(u64::from(value));
+        let renewal_secs = said!(table_key_renewal_secs).unwrap_or(300);
+        if !(1..=300).contains(&renewal_secs) {
+            return Err(bounds("table-key-renewal-secs", "1 to 300"));
+        }
+        let outage_hours = said!(table_key_outage_hours_max).unwrap_or(12);
+        if outage_hours > 12 {
+            return Err(bounds("table-key-outage-hours-max", "0 to 12"));
+        }
+        let idle_table_secs = said!(idle_table_secs).unwrap_or(300);
+        if idle_table_secs == 0 {
+            return Err(bounds("idle-table-secs", "at least 1"));
+        }
+        let connections_max = said!(connections_max).unwrap_or(10_000);
+        if !(1..=1_000_000).contains(&connections_max) {
+            return Err(bounds("connections-max", "1 to 1000000"));
+        }
+        let idle_connection_secs = said!(idle_connection_secs).unwrap_or(900);
+        if !(10..=86_400).contains(&idle_connection_secs) {
+            return Err(bounds("idle-connection-secs", "10 to 86400"));
+        }
+        let key_switches = said!(key_switches_per_day_max).unwrap_or(4);
+        if !(1..=10_000).contains(&key_switches) {
+            return Err(bounds("key-switches-per-day-max", "1 to 10000"));
+        }
+        Ok(Settings {
+            dev,
+            listen,
+            data,
+            root_key,
+            account_id,
+            transport,
+            kms_endpoint,
+            table_key_scope: said!(table_key_scope).unwrap_or_default(),
+            table_key_renewal: said!(table_key_renewal).unwrap_or_default(),
+            table_key_renewal_time: secs(renewal_secs),
+            table_key_outage_max: secs(outage_hours * 3600),
+            push_key_state: said!(push_key_state).unwrap_or(true),
+            key_switches_per_day_max: key_switches as usize,
+            item_cache_bytes: said!(item_cache_bytes).unwrap_or(64 << 20),
+            block_cache_bytes: said!(block_cache_bytes).unwrap_or(128 << 20),
+            idle_table_time: secs(idle_table_secs),
+            limits: Limits {
+                connections_max: connections_max as usize,
+                idle_timeout: secs(idle_connection_secs),
+                ..Limits::default()
+            },
+            log: said!(log).unwrap_or_else(|| "info".to_owned()),
+        })
+    }
+}
+
+impl Settings {
+    /// Development settings over `data` on a port of the system's choice: what `demo` and tests start with.
+    pub fn dev(data: DataSetting) -> Self {
+        let given = Given {
+            dev: Some(true),
+            listen: Some(SocketAddr::new(DEFAULT_LISTEN.ip(), 0)),
+            data: Some(data.to_string()),
+            ..Given::default()
+        };
+        given.over(Given::default()).expect("development settings hold together")
+    }
+}
+
+fn bounds(name: &'static str, must_be: &'static str) -> SettingsError {
+    SettingsError::Bounds { name, must_be }
+}
+
+const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
+const DEFAULT_DATA: &str = "./strongroom-data";
+const DEFAULT_ACCOUNT: &str = "000000000000";
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        given: Given,
+    }
+
+    fn given(line: &str) -> Given {
+        let words = std::iter::once("strongroom").chain(line.split_whitespace());
+        Line::try_parse_from(words).unwrap().given
+    }
+
+    fn settings(line: &str, file: &str) -> Result<Settings, SettingsError> {
+        given(line).over(toml::from_str(file).unwrap())
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_file_and_the_file_over_the_default() {
+        let file = "listen = \"127.0.0.1:9000\"\naccount_id = \"111122223333\"\ntable_key_scope = \"connection\"";
+        let both = settings("--dev --listen 127.0.0.1:9001", file).unwrap();
+        assert_eq!(both.listen.port(), 9001);
+        assert_eq!(both.account_id, "111122223333");
+        assert_eq!(both.table_key_scope, TableKeyScope::Connection);
+        assert_eq!(both.table_key_renewal_time, Duration::from_secs(300));
+        assert!(both.push_key_state);
+        assert!(!settings("--dev --push-key-state=false", "").unwrap().push_key_state);
+        assert!(!settings("--dev=false --root-key file:k --cleartext", "dev = true").unwrap().dev);
+    }
+
+    #[test]
+    fn unknown_keys_of_the_file_are_refused() {
+        let error = toml::from_str::<Given>("lisen = \"127.0.0.1:9000\"").unwrap_err();
+        assert!(error.to_string().contains("lisen"), "{error}");
+    }
+
+    #[test]
+    fn development_is_for_loopback_only() {
+        for listen in ["0.0.0.0:8000", "192.168.1.1:8000", "[::]:8000"] {
+            let refused = settings(&format!("--dev --listen {listen}"), "");
+            assert!(matches!(refused, Err(SettingsError::DevNotLoopback(_))), "{listen}");
+        }
+        for listen in ["127.0.0.1:0", "[::1]:0", "127.9.9.9:1"] {
+            assert!(settings(&format!("--dev --listen {listen}"), "").is_ok(), "{listen}");
+        }
+    }
+
+    #[test]
+    fn without_dev_the_root_key_is_the_operators_choice_and_tls_the_default() {
+        assert!(matches!(settings("", ""), Err(SettingsError::NoRootKey)));
+        let plain = settings("--root-key passphrase", "").unwrap();
+        assert_eq!(plain.transport, Transport::MadeCertificate { names: vec![] });
+        let clear = settings("--root-key passphrase --cleartext", "").unwrap();
+        assert_eq!(clear.transport, Transport::Cleartext);
+        assert!(matches!(settings("--root-key file:k --tls-cert c", ""), Err(SettingsError::HalfCertificate)));
+        let both = "--root-key file:k --tls-cert c --tls-key k --cleartext";
+        assert!(matches!(settings(both, ""), Err(SettingsError::ClearCertificate)));
+        let memory = "--root-key file:k --data memory:";
+        assert!(matches!(settings(memory, ""), Err(SettingsError::MemoryCertificate)));
+    }
+
+    #[test]
+    fn bounds_are_checked() {
+        for line in [
+            "--dev --account-id 12",
+            "--dev --account-id 12345678901x",
+            "--dev --table-key-renewal-secs 301",
+            "--dev --table-key-renewal-secs 0",
+            "--dev --table-key-outage-hours-max 13",
+            "--dev --connections-max 0",
+            "--dev --kms-endpoint localhost:8000",
+        ] {
+            assert!(matches!(settings(line, ""), Err(SettingsError::Bounds { .. })), "{line}");
+        }
+        assert!(matches!(settings("--dev --root-key hsm:1", ""), Err(SettingsError::RootKey)));
+    }
+
+    /// A setting that cannot be found in the documentation does not exist.
+    #[test]
+    fn every_setting_is_documented_with_all_its_names() {
+        let text = include_str!("../../../../docs/settings.md");
+        for argument in Line::command().get_arguments().filter(|argument| argument.get_id() != "help") {
+            let flag = format!("`--{}", argument.get_long().unwrap());
+            assert!(text.contains(&flag), "{flag} is not in docs/settings.md");
+            let variable = argument.get_env().unwrap().to_str().unwrap();
+            assert_eq!(variable, format!("STRONGROOM_{}", argument.get_id().as_str().to_uppercase()));
+        }
+    }
+}
