@@ -236,6 +236,9 @@ fn values_are_judged_from_the_last_action_to_the_first() {
         "The expression contains too many operators; operator count: 301"
     );
     assert!(parse(&format!("SET {}", sums[1..].join(","))).is_ok());
+    // What is no operator does not count.
+    let targets: Vec<String> = (0..600).map(|number| format!("a{number}")).collect();
+    assert!(parse(&format!("REMOVE {}", targets.join(","))).is_ok());
 }
 
 #[test]
