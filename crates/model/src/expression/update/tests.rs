@@ -446,9 +446,9 @@ proptest! {
     /// array of optional elements whose places stay until the end.
     #[test]
     fn list_updates_agree_with_a_model(
-        length in 0usize..6,
-        sets in prop::collection::btree_set(0usize..10, 0..4),
-        removals in prop::collection::btree_set(0usize..10, 0..4),
+        length in 0usize..40,
+        sets in prop::collection::btree_set(0usize..45, 0..6),
+        removals in prop::collection::btree_set(0usize..45, 0..6),
     ) {
         let removals: Vec<usize> = removals.difference(&sets).copied().collect();
         prop_assume!(!sets.is_empty() || !removals.is_empty());
