@@ -72,7 +72,7 @@ def test_the_passphrase_opens_and_a_wrong_one_does_not(make_server, tmp_path):
     fill(server.dynamodb, table, 5)
     server.stop()
     before = {p: p.read_bytes() for p in canary.files([server.data])}
-    file.write_text("wrong horse\n")
+    file.write_text("wrong horse battery staple\n")
     text = server.start_expecting_failure()
     assert "passphrase" in text.lower(), text
     assert {p: p.read_bytes() for p in canary.files([server.data])} == before
@@ -91,7 +91,7 @@ class PassphraseServer(Server):
         self.file = file
 
     def command(self):
-        return [f"passphrase:{self.file}" if part.startswith("file:") else part for part in super().command()]
+        return [f"passphrase:file:{self.file}" if part.startswith("file:") else part for part in super().command()]
 
 
 def test_bench_measures_any_endpoint(own_server):

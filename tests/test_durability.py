@@ -161,7 +161,10 @@ def test_one_directory_one_process(own_server, make_server):
     assert list(scan_all(own_server.dynamodb, table)) == ["a"]
 
 
-def test_the_wrong_root_key_opens_nothing_and_changes_nothing(own_server):
+@pytest.mark.parametrize("case", ["another key", "no key"])
+def test_the_wrong_root_key_opens_nothing_and_changes_nothing(own_server, make_server, case):
+    """Another server's key, or none at all: a clear error that names the file, no new key that would hide the
+    mistake, and not a byte of the data changed."""
     from support import canary
 
     table = create_table(own_server.dynamodb)
@@ -169,11 +172,16 @@ def test_the_wrong_root_key_opens_nothing_and_changes_nothing(own_server):
     own_server.stop()
     before = {p: p.read_bytes() for p in canary.files([own_server.data])}
     right = own_server.root_key
-    own_server.root_key = right.with_name("other.key")
+    if case == "another key":
+        other = make_server("other").start()
+        other.stop()
+        own_server.root_key = other.root_key
+    else:
+        own_server.root_key = right.with_name("none.key")
     text = own_server.start_expecting_failure()
-    assert "root key" in text.lower(), text
+    assert "root key" in text.lower() or str(own_server.root_key) in text, text
     assert {p: p.read_bytes() for p in canary.files([own_server.data])} == before
-    # A missing root key for existing data is the same mistake; no new key is made that would hide it.
+    assert own_server.root_key.exists() is (case == "another key")
     own_server.root_key = right
     own_server.start()
     assert len(scan_all(own_server.dynamodb, table)) == 25

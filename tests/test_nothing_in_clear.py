@@ -40,7 +40,7 @@ def canary_item(n) -> dict:
 def r03_canaries_are_nowhere_on_disk_or_in_logs(make_server):
     """A canary in every place a user can write to, through puts, queries, a switch, a disable, a crash and a
     restart, is found in no file the server leaves behind and in nothing it prints."""
-    server = make_server(environment={"RUST_LOG": "debug", "STRONGROOM_LOG": "debug"}).start()
+    server = make_server(environment={"STRONGROOM_LOG": "debug"}).start()
     table = TEXT["table name"]
     dynamodb, kms = server.dynamodb, server.kms
     tag = {"TagKey": TEXT["key tag"], "TagValue": TEXT["key tag"]}

@@ -2,7 +2,7 @@
 
 from support import trail
 from support.server import Background
-from support.tables import create_table, customer_key, item, sse, wait_until
+from support.tables import create_table, customer_key, error_of, item, refused, sse, wait_until
 
 
 def table_with_item(server, **parameters):
@@ -79,6 +79,51 @@ def r23_an_idle_entry_is_renewed_too(own_server):
     assert trail.count(own_server, "Decrypt", table) == start + 1
 
 
+def r23_by_setting_an_entry_lives_while_it_is_used(make_server):
+    """Renewal `idle`: steady traffic costs nothing, five minutes without a request cost one Decrypt."""
+    server = make_server(environment={"STRONGROOM_TABLE_KEY_RENEWAL": "idle"}).start()
+    table = table_with_item(server, **sse(customer_key(server.kms)))
+    read(server, table)
+    start = trail.count(server, "Decrypt", table)
+    for _ in range(10):
+        server.advance(200)
+        read(server, table)
+    assert trail.count(server, "Decrypt", table) == start
+    server.advance(301)
+    read(server, table)
+    assert trail.count(server, "Decrypt", table) == start + 1
+
+
+def r22_by_setting_a_principals_credentials_share_an_entry(make_server):
+    """Scope `principal`, with the two access keys of two development users: still one entry each."""
+    server = make_server(environment={"STRONGROOM_TABLE_KEY_SCOPE": "principal"}).start()
+    table = table_with_item(server, **sse(customer_key(server.kms)))
+    server.restart()
+    before = trail.count(server, "Decrypt", table)
+    for _ in range(3):
+        for name in ("alice", "bob"):
+            read(server, table, access_key=name)
+    assert trail.count(server, "Decrypt", table) == before + 2
+
+
+def r24_without_the_push_a_change_waits_for_the_renewal(make_server):
+    """The push of key states switched off: the cached caller works until its renewal, then fails; a caller
+    without an entry fails at once."""
+    server = make_server(environment={"STRONGROOM_PUSH_KEY_STATE": "false"}).start()
+    key = customer_key(server.kms)
+    table = table_with_item(server, **sse(key))
+    read(server, table)
+    server.kms.disable_key(KeyId=key)
+    server.advance(200)
+    read(server, table)
+    server.advance(101)
+    with refused("ValidationException", containing=["KMS key disabled error", key]):
+        read(server, table)
+    server.kms.enable_key(KeyId=key)
+    server.advance(301)
+    wait_until(lambda: error_of(read, server, table) is None, "the table is back", 5)
+
+
 def r26_connections_cost_nothing_by_default(own_server):
     """Twenty connections of one caller: one Decrypt. And a connection is kept alive between requests."""
     table = table_with_item(own_server, **sse(customer_key(own_server.kms)))
@@ -94,7 +139,7 @@ def r26_connections_cost_nothing_by_default(own_server):
 
 def r26_with_scope_connection_each_connection_costs_one(make_server):
     """N new connections cost N Decrypts; a kept-alive one costs one per five minutes."""
-    server = make_server(environment={"STRONGROOM_TABLE_KEY_CACHE_SCOPE": "connection"}).start()
+    server = make_server(environment={"STRONGROOM_TABLE_KEY_SCOPE": "connection"}).start()
     table = table_with_item(server, **sse(customer_key(server.kms)))
     server.restart()
     before = trail.count(server, "Decrypt", table)

@@ -285,3 +285,45 @@ impl MessageKey {
         nonce
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_follow_from_each_other_and_have_a_limit() {
+        let longest = CHUNKS_MAX * CHUNK_BYTES as u64 - 1;
+        for plain in [0, 1, 16_383, 16_384, 16_385, 1 << 40, longest] {
+            let sealed = sealed_bytes(plain);
+            assert_eq!(sealed.and_then(plain_bytes), Some(plain));
+            assert_eq!(
+                sealed.and_then(|sealed| plain_bytes(sealed + SEALED_CHUNK_BYTES as u64)).is_some(),
+                plain < longest
+            );
+        }
+        for plain in [longest + 1, u64::MAX] {
+            assert_eq!(sealed_bytes(plain), None);
+        }
+        let full = (PREFIX_BYTES + SEALED_CHUNK_BYTES) as u64;
+        for sealed in [0, 55, 56, 71, full, full + 1, full + 15, u64::MAX] {
+            assert_eq!(plain_bytes(sealed), None, "{sealed}");
+        }
+    }
+
+    #[test]
+    fn a_span_that_reaches_the_end_takes_in_the_last_chunk() {
+        let chunk = SEALED_CHUNK_BYTES as u64;
+        let of = |range, size| ChunkSpan::of(range, size);
+        let expect = |first, sealed: Range<u64>, wanted| ChunkSpan {
+            first,
+            sealed: sealed.start + 56..sealed.end + 56,
+            wanted,
+        };
+        assert_eq!(of(0..0, 0), expect(0, 0..16, 0..0));
+        assert_eq!(of(0..1, 16_384), expect(0, 0..chunk, 0..1));
+        assert_eq!(of(0..16_384, 16_384), expect(0, 0..chunk + 16, 0..16_384));
+        assert_eq!(of(16_384..16_384, 16_384), expect(1, chunk..chunk + 16, 0..0));
+        assert_eq!(of(16_383..16_385, 40_000), expect(0, 0..2 * chunk, 16_383..16_385));
+        assert_eq!(of(20_000..30_000, 40_000), expect(1, chunk..2 * chunk, 3616..13_616));
+    }
+}

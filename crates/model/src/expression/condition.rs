@@ -9,6 +9,7 @@ mod tests;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use super::legacy::{AttributeComparison, Comparisons, ConditionalOperator, Expectation};
 use super::operators::Comparator;
 use super::operators::{begins_with, contains, order, size};
 use super::path::Path;
@@ -20,9 +21,12 @@ use crate::key::KeySchema;
 
 /// A condition that an item matches or not.
 #[derive(Clone)]
-pub struct Condition {
-    pub(super) tree: Tree,
-    pub(super) root: NodeId,
+pub struct Condition(Form);
+
+#[derive(Clone)]
+enum Form {
+    Tree(ConditionTree),
+    Comparisons(Comparisons),
 }
 
 impl Condition {
@@ -32,41 +36,84 @@ impl Condition {
         source: &str,
         placeholders: &mut Placeholders,
     ) -> Result<Condition, ExpressionError> {
-        kind.check_size(source)?;
-        parser::parse(source)
-            .and_then(|(mut tree, root)| {
-                check::check(&mut tree, source, placeholders)?;
-                Ok(Condition { tree, root })
-            })
-            .map_err(|text| ExpressionError::invalid(kind, text))
+        ConditionTree::parse(kind, source, placeholders).map(|tree| Condition(Form::Tree(tree)))
+    }
+
+    /// The condition that a `QueryFilter` or `ScanFilter` is.
+    pub fn from_filter(
+        comparisons: Vec<AttributeComparison>,
+        operator: ConditionalOperator,
+    ) -> Result<Condition, ExpressionError> {
+        Comparisons::new(comparisons, operator).map(|form| Condition(Form::Comparisons(form)))
+    }
+
+    /// The condition that `Expected` is.
+    pub fn from_expected(
+        expectations: Vec<Expectation>,
+        operator: ConditionalOperator,
+    ) -> Result<Condition, ExpressionError> {
+        Comparisons::of_expectations(expectations, operator).map(|form| Condition(Form::Comparisons(form)))
     }
 
     /// Whether an item matches. An item that does not exist is an empty one.
     pub fn matches(&self, item: &Item) -> bool {
-        self.holds(self.root, item)
-    }
-
-    /// The paths that the condition looks at, in the order of the source.
-    pub fn paths(&self) -> &[Path] {
-        &self.tree.paths
+        match &self.0 {
+            Form::Tree(condition) => condition.holds(condition.root, item),
+            Form::Comparisons(comparisons) => comparisons.hold(item),
+        }
     }
 
     /// Refuses paths that lead below a key attribute, which is always a scalar.
     pub fn check_key_access(&self, schema: &KeySchema) -> Result<(), ExpressionError> {
-        check_key_access(&self.tree.paths, schema)
+        match &self.0 {
+            Form::Tree(condition) => check_key_access(&condition.tree.paths, schema),
+            Form::Comparisons(_) => Ok(()),
+        }
     }
 
     /// Refuses a filter that looks at a key attribute of what it filters.
     pub fn check_no_key_attribute(&self, schema: &KeySchema) -> Result<(), ExpressionError> {
-        let names = |name: &str| self.tree.paths.iter().any(|path| path.name() == name);
-        match schema.attributes().find(|attribute| names(&attribute.name)) {
+        let (parameter, found) = match &self.0 {
+            Form::Tree(condition) => {
+                let paths = &condition.tree.paths;
+                let is_named = |name: &str| paths.iter().any(|path| path.name() == name);
+                ("Filter Expression", schema.attributes().find(|attribute| is_named(&attribute.name)))
+            }
+            Form::Comparisons(comparisons) => {
+                let is_named = |name: &str| comparisons.names().any(|other| other == name);
+                ("QueryFilter", schema.attributes().find(|attribute| is_named(&attribute.name)))
+            }
+        };
+        match found {
             None => Ok(()),
             Some(attribute) => Err(ExpressionError::new(format!(
-                "Filter Expression can only contain non-primary key attributes: \
-                 Primary key attribute: {}",
+                "{parameter} can only contain non-primary key attributes: Primary key attribute: {}",
                 attribute.name
             ))),
         }
+    }
+}
+
+/// A parsed and checked condition.
+#[derive(Clone)]
+pub(super) struct ConditionTree {
+    pub(super) tree: Tree,
+    pub(super) root: NodeId,
+}
+
+impl ConditionTree {
+    pub(super) fn parse(
+        kind: ExpressionKind,
+        source: &str,
+        placeholders: &mut Placeholders,
+    ) -> Result<ConditionTree, ExpressionError> {
+        kind.check_size(source)?;
+        parser::parse(source)
+            .and_then(|(mut tree, root)| {
+                check::check(&mut tree, source, placeholders)?;
+                Ok(ConditionTree { tree, root })
+            })
+            .map_err(|text| ExpressionError::invalid(kind, text))
     }
 
     /// Whether a node that is a condition is true. It recurses once per

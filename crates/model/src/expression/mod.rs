@@ -9,6 +9,8 @@
 //! Texts of errors, the windows of syntax errors and the order in which checks
 //! are made are the service's.
 //!
+//! The parameters from before expressions become the same values.
+//!
 //! A request is handled in this order: [`Placeholders`] first, then the parse
 //! of each of its expressions, then [`Placeholders::check_all_used`].
 
@@ -16,6 +18,7 @@ mod condition;
 mod error;
 mod hash_order;
 mod key_condition;
+mod legacy;
 mod lexer;
 mod operators;
 mod path;
@@ -29,10 +32,13 @@ mod update;
 pub use condition::Condition;
 pub use error::ExpressionError;
 pub use key_condition::{KeyCondition, KeyConditionExpression, KeyConditions};
+pub use legacy::{
+    AttributeComparison, ComparisonOperator, ConditionalOperator, Expectation, check_conditional_operator,
+};
 pub use path::{Path, PathElement};
 pub use placeholders::{ParameterUse, Placeholders, check_parameters};
 pub use projection::Projection;
-pub use update::Update;
+pub use update::{AttributeUpdate, Update, UpdateAction};
 
 /// The request parameters that hold an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

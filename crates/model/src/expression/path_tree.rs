@@ -16,6 +16,12 @@ pub(super) struct PathTree {
 }
 
 impl PathTree {
+    /// The tree of these top-level attributes, which must differ.
+    pub(super) fn of_attributes<'a>(names: impl Iterator<Item = &'a str>) -> PathTree {
+        let child = |name: &str| (PathElement::Member(name.into()), PathTree::default());
+        PathTree { children: names.map(child).collect() }
+    }
+
     /// Adds a path, or says which other one it gets in the way of.
     ///
     /// The service names as the other one not always the path that is to

@@ -252,3 +252,156 @@ fn check_name(key: &str, name: &str) -> Result<(), ExpressionError> {
     };
     Err(ExpressionError::new(format!("{NAMES} contains invalid value: {problem} for key {key}")))
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::expression::{Condition, ExpressionKind, Projection};
+
+    fn names(keys: &[&str]) -> Option<Vec<(String, String)>> {
+        Some(keys.iter().map(|key| (key.to_string(), "a".to_string())).collect())
+    }
+
+    fn values(keys: &[&str]) -> Option<Vec<(String, AttributeValue)>> {
+        Some(keys.iter().map(|key| (key.to_string(), AttributeValue::Null)).collect())
+    }
+
+    #[test]
+    fn maps_must_have_entries_and_keys_must_be_references() {
+        let refused = |names, values| Placeholders::new(names, values).err().unwrap().message().to_string();
+        assert_eq!(refused(names(&[]), values(&[])), "ExpressionAttributeNames must not be empty");
+        assert_eq!(refused(None, values(&[])), "ExpressionAttributeValues must not be empty");
+        for key in ["a", "#", "#a b", "##a", "#a#", "# a", "#\u{e9}", "#-", "#a.b", ":a"] {
+            assert_eq!(
+                refused(names(&["#ok", key]), values(&["bad"])),
+                format!("ExpressionAttributeNames contains invalid key: Syntax error; key: \"{key}\"")
+            );
+        }
+        assert_eq!(
+            refused(names(&["#ok"]), values(&["b"])),
+            "ExpressionAttributeValues contains invalid key: Syntax error; key: \"b\""
+        );
+        assert_eq!(
+            refused(names(&[""]), None),
+            "ExpressionAttributeNames contains invalid key: The expression attribute map contains an empty key;"
+        );
+        let long = format!("#{}", "a".repeat(255));
+        assert_eq!(
+            refused(names(&[&long]), None),
+            "ExpressionAttributeNames contains invalid key: The expression attribute map contains a key \
+             that is too long; size of key: 256"
+        );
+        let name = |name: String| Some(vec![("#n".to_string(), name)]);
+        assert_eq!(
+            refused(name(String::new()), None),
+            "ExpressionAttributeNames contains invalid value: Empty attribute name for key #n"
+        );
+        assert_eq!(
+            refused(name("a".repeat(65_536)), None),
+            "ExpressionAttributeNames contains invalid value: Attribute name is too large, must be less \
+             than 65536 bytes for key #n"
+        );
+        assert!(Placeholders::new(name("a".repeat(65_535)), values(&[":0", ":_a1"])).is_ok());
+    }
+
+    #[test]
+    fn all_keys_are_judged_before_the_first_value() {
+        let decode = |keys: &[&str]| {
+            let values = keys.iter().map(|key| (key.to_string(), ())).collect();
+            let result = Placeholders::decode(None, Some(values), |()| Err("no such type"));
+            result.err().unwrap().message().to_string()
+        };
+        assert_eq!(
+            decode(&[":a", "b"]),
+            "ExpressionAttributeValues contains invalid key: Syntax error; key: \"b\""
+        );
+        assert_eq!(
+            decode(&[":a"]),
+            "ExpressionAttributeValues contains invalid value: no such type for key :a"
+        );
+    }
+
+    #[test]
+    fn use_is_counted_over_all_expressions_of_a_request() {
+        let mut placeholders =
+            Placeholders::new(names(&["#a", "#b", "#c"]), values(&[":n", ":s", ":b"])).unwrap();
+        let unused = |placeholders: &Placeholders| {
+            placeholders.check_all_used().err().map(|error| error.message().to_string())
+        };
+        assert_eq!(
+            unused(&placeholders).unwrap(),
+            "Value provided in ExpressionAttributeNames unused in expressions: keys: {#c, #a, #b}"
+        );
+        Projection::parse("#a, b.#b", &mut placeholders).unwrap();
+        Condition::parse(ExpressionKind::Filter, "#c = d", &mut placeholders).unwrap();
+        assert_eq!(
+            unused(&placeholders).unwrap(),
+            "Value provided in ExpressionAttributeValues unused in expressions: keys: {:n, :b, :s}"
+        );
+        // Used is what an expression refers to, even where evaluation stops before.
+        Condition::parse(ExpressionKind::Filter, "a = :n OR b = :b OR c = :s", &mut placeholders).unwrap();
+        assert_eq!(unused(&placeholders), None);
+        assert!(Placeholders::none().check_all_used().is_ok());
+    }
+
+    #[test]
+    fn old_parameters_and_expressions_do_not_mix() {
+        let uses = |parameters: &[(&'static str, bool)]| {
+            let use_of = |&(name, present): &(&'static str, bool)| ParameterUse { name, present };
+            parameters.iter().map(use_of).collect::<Vec<_>>()
+        };
+        let check = |expressions: &[(&'static str, bool)], others: &[(&'static str, bool)], names, values| {
+            let result = check_parameters(&uses(expressions), &uses(others), names, values);
+            result.err().map(|error| error.message().to_string())
+        };
+        let query = |projection, filter, key| {
+            [
+                ("ProjectionExpression", projection),
+                ("FilterExpression", filter),
+                ("KeyConditionExpression", key),
+            ]
+        };
+        let old = |attributes, filter, operator, keys| {
+            [
+                ("AttributesToGet", attributes),
+                ("QueryFilter", filter),
+                ("ConditionalOperator", operator),
+                ("KeyConditions", keys),
+            ]
+        };
+        let mixed = "Can not use both expression and non-expression parameters in the same request: ";
+        assert_eq!(
+            check(&query(true, true, true), &old(true, true, true, true), true, true).unwrap(),
+            format!(
+                "{mixed}Non-expression parameters: {{AttributesToGet, QueryFilter, ConditionalOperator, \
+                 KeyConditions}} Expression parameters: {{ProjectionExpression, FilterExpression, \
+                 KeyConditionExpression}}"
+            )
+        );
+        assert_eq!(
+            check(&query(true, true, false), &old(true, true, true, true), true, true).unwrap(),
+            format!(
+                "{mixed}Non-expression parameters: {{AttributesToGet, QueryFilter, ConditionalOperator}} \
+                 Expression parameters: {{ProjectionExpression, FilterExpression}}"
+            )
+        );
+        // KeyConditions may stand beside other expressions.
+        assert_eq!(check(&query(true, true, false), &old(false, false, false, true), true, true), None);
+        assert_eq!(
+            check(&query(false, false, false), &old(false, true, false, false), true, true).unwrap(),
+            "ExpressionAttributeNames can only be specified when using expressions"
+        );
+        assert_eq!(
+            check(&query(false, false, false), &old(false, true, false, false), false, true).unwrap(),
+            "ExpressionAttributeValues can only be specified when using expressions: FilterExpression and \
+             KeyConditionExpression are null"
+        );
+        assert_eq!(
+            check(&[("ConditionExpression", false)], &[("Expected", false)], false, true).unwrap(),
+            "ExpressionAttributeValues can only be specified when using expressions: ConditionExpression is null"
+        );
+        assert_eq!(check(&query(true, false, true), &old(false, false, false, false), true, true), None);
+    }
+}

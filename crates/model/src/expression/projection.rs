@@ -1,5 +1,7 @@
 //! Projections: which parts of an item to return.
 
+use std::collections::BTreeSet;
+
 use super::condition::check_key_access;
 use super::lexer::{TokenKind, Tokens};
 use super::path::Path;
@@ -24,17 +26,17 @@ impl Projection {
         parse(source, placeholders).map_err(|text| ExpressionError::invalid(ExpressionKind::Projection, text))
     }
 
-    /// The projection to these top-level attributes, each named once.
-    pub fn of_attributes<'a>(names: impl IntoIterator<Item = &'a str>) -> Projection {
-        let mut tree = PathTree::default();
-        let mut paths: Vec<Path> = Vec::new();
-        for path in names.into_iter().map(Path::top_level) {
-            // A name that is there already selects nothing more.
-            if tree.insert(&path).is_ok() {
-                paths.push(path);
-            }
+    /// The projection that `AttributesToGet` is: to top-level attributes,
+    /// each of which may be named once.
+    pub fn from_attributes_to_get(names: &[String]) -> Result<Projection, ExpressionError> {
+        let mut seen = BTreeSet::new();
+        if let Some(duplicate) = names.iter().find(|name| !seen.insert(name.as_str())) {
+            return Err(ExpressionError::new(format!(
+                "One or more parameter values were invalid: Duplicate value in attribute name: {duplicate}"
+            )));
         }
-        Projection { paths, tree }
+        let tree = PathTree::of_attributes(names.iter().map(String::as_str));
+        Ok(Projection { paths: names.iter().map(|name| Path::top_level(name)).collect(), tree })
     }
 
     /// The paths, in the order of the source.
@@ -79,4 +81,119 @@ fn parse(source: &str, placeholders: &mut Placeholders) -> Result<Projection, St
     paths.reverse();
     tree.sort();
     Ok(Projection { paths, tree })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::json::{item_from_json, item_to_json};
+
+    fn parse(source: &str) -> Result<Projection, ExpressionError> {
+        let names = [("#a", "a"), ("#b", "[3]"), ("#dot", "m.x")];
+        let names = names.map(|(key, name)| (key.to_string(), name.to_string())).to_vec();
+        Projection::parse(source, &mut Placeholders::new(Some(names), None).unwrap())
+    }
+
+    fn error(source: &str) -> String {
+        let error = parse(source).err().unwrap_or_else(|| panic!("`{source}` was accepted"));
+        error.message().strip_prefix("Invalid ProjectionExpression: ").unwrap().to_string()
+    }
+
+    #[test]
+    fn errors_are_the_services_and_in_its_order() {
+        let overlap = |one: &str, two: &str| {
+            format!(
+                "Two document paths overlap with each other; must remove or rewrite one of these paths; \
+                 path one: {one}, path two: {two}"
+            )
+        };
+        let conflict = |one: &str, two: &str| {
+            format!(
+                "Two document paths conflict with each other; must remove or rewrite one of these paths; \
+                 path one: {one}, path two: {two}"
+            )
+        };
+        let undefined =
+            "An expression attribute name used in the document path is not defined; attribute name: #c";
+        for (source, message) in [
+            ("", "The expression can not be empty;".into()),
+            ("!!", "Syntax error; token: \"!\", near: \"!!\"".into()),
+            ("a,,b", "Syntax error; token: \",\", near: \",,b\"".into()),
+            ("a,", "Syntax error; token: \"<EOF>\", near: \",\"".into()),
+            ("(a)", "Syntax error; token: \"(\", near: \"(a\"".into()),
+            ("size(a)", "Syntax error; token: \"(\", near: \"size(a\"".into()),
+            (":a", "Syntax error; token: \":a\", near: \":a\"".into()),
+            ("a b c d", "Syntax error; token: \"b\", near: \"a b c\"".into()),
+            ("a[0]b", "Syntax error; token: \"b\", near: \"]b\"".into()),
+            ("a-b", "Syntax error; token: \"-\", near: \"a-b\"".into()),
+            ("#c, a.abORt", "Attribute name is a reserved keyword; reserved keyword: abORt".into()),
+            ("a[99999999999]", "List index is not within the allowable range; index: [99999999999]".into()),
+            ("a, a, #c", undefined.into()),
+            (
+                &format!("a{}", ".b".repeat(32)),
+                "The document path has too many nesting levels; nesting levels: 33".into(),
+            ),
+            ("a,a", overlap("[a]", "[a]")),
+            ("a,b,a", overlap("[a]", "[b]")),
+            ("a, #a[1]", overlap("[a]", "[a, [1]]")),
+            ("b[1], b.a, #a.b, a", overlap("[a, b]", "[a]")),
+            ("a.b, #a[1], #b", conflict("[a, b]", "[a, [1]]")),
+            ("a.b[1], #a[1], #b", conflict("[a, b, [1]]", "[a, [1]]")),
+            ("a[3].b, #a.#b.b", conflict("[a, [3], b]", "[a, [3], b]")),
+        ] {
+            assert_eq!(error(source), message, "{source}");
+        }
+        let long = vec!["ab"; 1400].join(",");
+        assert_eq!(error(&long), "Expression size has exceeded the maximum allowed size;");
+    }
+
+    #[test]
+    fn parts_keep_their_places_and_elements_move_together() {
+        let item = json!({
+            "pk": {"S": "k"},
+            "m.x": {"S": "dotted"},
+            "m": {"M": {"x": {"N": "1"}, "y": {"L": [{"N": "0"}, {"M": {"p": {"N": "1"}, "q": {"N": "2"}}}]}}},
+            "l": {"L": [{"N": "0"}, {"N": "1"}, {"L": [{"S": "a"}, {"S": "b"}]}, {"N": "3"}]},
+        });
+        let item = item_from_json(&item).unwrap();
+        let cases: [(&str, Value); 12] = [
+            ("pk, no_such", json!({"pk": {"S": "k"}})),
+            ("#dot", json!({"m.x": {"S": "dotted"}})),
+            ("m.x", json!({"m": {"M": {"x": {"N": "1"}}}})),
+            ("m.y[1].q", json!({"m": {"M": {"y": {"L": [{"M": {"q": {"N": "2"}}}]}}}})),
+            ("m.y[0], m.x", json!({"m": {"M": {"x": {"N": "1"}, "y": {"L": [{"N": "0"}]}}}})),
+            ("l[3], l[0]", json!({"l": {"L": [{"N": "0"}, {"N": "3"}]}})),
+            (
+                "l[3],l[9],l[2][1],l[0],l[2][0]",
+                json!({"l": {"L": [{"N": "0"}, {"L": [{"S": "a"}, {"S": "b"}]}, {"N": "3"}]}}),
+            ),
+            ("l[10], l[2][5]", json!({})),
+            ("m.z, m.y[7], m.y[0].p", json!({})),
+            ("m[0], l.x, pk.x, pk2[0]", json!({})),
+            ("no_such.x[1]", json!({})),
+            (
+                "m.y[1].p, l[1]",
+                json!({
+                    "m": {"M": {"y": {"L": [{"M": {"p": {"N": "1"}}}]}}},
+                    "l": {"L": [{"N": "1"}]},
+                }),
+            ),
+        ];
+        for (source, expected) in cases {
+            let projected = parse(source).unwrap_or_else(|error| panic!("`{source}`: {error}")).apply(&item);
+            assert_eq!(item_to_json(&projected), expected, "{source}");
+        }
+        let attributes = ["pk", "m.x", "z"].map(String::from);
+        let projected = Projection::from_attributes_to_get(&attributes).unwrap().apply(&item);
+        assert_eq!(item_to_json(&projected), json!({"pk": {"S": "k"}, "m.x": {"S": "dotted"}}));
+        let twice = Projection::from_attributes_to_get(&["a", "b", "a"].map(String::from));
+        assert_eq!(
+            twice.unwrap_err().message(),
+            "One or more parameter values were invalid: Duplicate value in attribute name: a"
+        );
+    }
 }

@@ -2,10 +2,13 @@
 //! `UpdateExpression`.
 
 mod apply;
+mod attributes;
 mod check;
 mod parser;
 #[cfg(test)]
 mod tests;
+
+pub use attributes::{AttributeUpdate, UpdateAction};
 
 use super::condition::check_key_access;
 use super::path::Path;
@@ -13,7 +16,7 @@ use super::path_tree::PathTree;
 use super::placeholders::Placeholders;
 use super::tree::{NodeId, Tree};
 use super::{ExpressionError, ExpressionKind};
-use crate::attribute::Item;
+use crate::attribute::{AttributeValue, Item};
 use crate::key::KeySchema;
 
 /// What an update does with an item.
@@ -23,6 +26,8 @@ pub struct Update {
     /// In the order in which the service applies them.
     actions: Vec<Action>,
     targets: PathTree,
+    /// Whether it comes from `AttributeUpdates`, which differ in details.
+    is_legacy: bool,
 }
 
 /// One action of an update.
@@ -30,8 +35,15 @@ pub struct Update {
 struct Action {
     section: Section,
     target: Path,
-    /// The root of what the action sets, adds or deletes; unused by REMOVE.
-    value: NodeId,
+    operand: Operand,
+}
+
+/// What an action sets, adds or deletes.
+#[derive(Clone)]
+enum Operand {
+    None,
+    Node(NodeId),
+    Value(AttributeValue),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +72,11 @@ impl Update {
         parser::parse(source)
             .and_then(|parsed| check::check(parsed, source, placeholders))
             .map_err(|text| ExpressionError::invalid(ExpressionKind::Update, text))
+    }
+
+    /// The update that `AttributeUpdates` are.
+    pub fn from_attribute_updates(updates: Vec<AttributeUpdate>) -> Result<Update, ExpressionError> {
+        attributes::update(updates)
     }
 
     /// Refuses to change a key attribute of the table.

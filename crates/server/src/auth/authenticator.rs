@@ -3,16 +3,21 @@
 use std::sync::Arc;
 
 use hyper::http::request::Parts;
+use strongroom_model::clock::Clock;
+use strongroom_model::shape::Service;
 
-use super::Principal;
+use super::credentials::Credentials;
 use super::dev::DevIdentities;
-use crate::wire::{ApiError, Service};
+use super::verify::Verifier;
+use super::{Principal, verify};
+use crate::wire::ApiError;
 
 /// Says who sends a request, by the rules the server was started with.
 pub struct Authenticator(Mode);
 
 enum Mode {
     Dev(DevIdentities),
+    Checked(Verifier),
 }
 
 /// Who sends a request, and to which region.
@@ -30,11 +35,19 @@ impl Authenticator {
         Self(Mode::Dev(DevIdentities::new(account)))
     }
 
+    /// Accepts what is signed with one of the credentials, at most 15 minutes ago by `clock`.
+    pub fn checked(credentials: Arc<Credentials>, clock: Arc<dyn Clock>) -> Self {
+        Self(Mode::Checked(Verifier::new(credentials, clock)))
+    }
+
     /// Who sends the request with this head and these body bytes, as they came.
     pub fn sender(&self, head: &Parts, body: &[u8], service: Service) -> Result<Sender, ApiError> {
-        let _ = (body, service);
         match &self.0 {
-            Mode::Dev(identities) => Ok(identities.sender(head)),
+            Mode::Dev(identities) => {
+                verify::check_content_hash(head, body)?;
+                Ok(identities.sender(head))
+            }
+            Mode::Checked(verifier) => verifier.sender(head, body, service),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
 use quick_cache::sync::Cache;
+use strongroom_seal::primitive::sha256;
 
 use super::{Principal, PrincipalKind, Sender};
 
@@ -86,11 +87,8 @@ fn is_user_name(text: &str) -> bool {
 
 // The same name has the same id after a restart.
 fn user_id(name: &str) -> String {
-    let mut hash: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
-    for byte in name.bytes() {
-        hash = (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
-    }
-    let digits = (0..17).map(|place| BASE32[(hash >> (5 * place)) as usize & 31] as char);
+    let hash = sha256(name.as_bytes());
+    let digits = hash[..17].iter().map(|byte| char::from(BASE32[usize::from(byte & 31)]));
     "AIDA".chars().chain(digits).collect()
 }
 

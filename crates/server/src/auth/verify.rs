@@ -8,11 +8,11 @@ use strongroom_model::clock::Clock;
 use strongroom_model::shape::Service;
 use strongroom_seal::primitive::{HmacSha256, constant_time_eq, hex, sha256};
 
+use super::Sender;
 use super::credentials::{Credential, Credentials};
 use super::sigv4::canonical::{Path, Signed, string_to_sign};
 use super::sigv4::claim::{Claim, incomplete};
 use super::sigv4::{TERMINATOR, date, key};
-use super::Sender;
 use crate::wire::ApiError;
 
 /// Checks signatures.
@@ -59,10 +59,8 @@ impl Verifier {
             return Err(ApiError::new("InvalidSignatureException", WRONG_SIGNATURE));
         }
         known.credential.check_token(claim.token.as_deref(), self.clock.now_millis())?;
-        let sender = Sender {
-            principal: Arc::clone(&known.credential.principal),
-            region: Arc::clone(&known.region),
-        };
+        let sender =
+            Sender { principal: Arc::clone(&known.credential.principal), region: Arc::clone(&known.region) };
         if is_new {
             self.known.insert(claim.credential.into_owned(), known);
         }
@@ -108,7 +106,11 @@ impl Verifier {
         };
         let end = signed_millis + good_for * 1000;
         if end < now {
-            return Err(invalid(format!("Signature expired: {} is now earlier than {}", text(end), text(now))));
+            return Err(invalid(format!(
+                "Signature expired: {} is now earlier than {}",
+                text(end),
+                text(now)
+            )));
         }
         Ok(())
     }
@@ -236,11 +238,17 @@ fn check_signed_headers(head: &Parts, claim: &Claim<'_>) -> Result<(), ApiError>
     Ok(())
 }
 
-// A client that says what its body hashes to must be right; `UNSIGNED-PAYLOAD` is for S3.
+/// A client that says what its body hashes to must be right; `UNSIGNED-PAYLOAD` is for S3.
+pub(super) fn check_content_hash(head: &Parts, body: &[u8]) -> Result<(), ApiError> {
+    if !head.headers.contains_key(X_AMZ_CONTENT_SHA256) || content_hash_is_right(head, &sha256(body)) {
+        return Ok(());
+    }
+    Err(ApiError::new("InvalidSignatureException", WRONG_SIGNATURE))
+}
+
 fn content_hash_is_right(head: &Parts, payload_hash: &[u8; 32]) -> bool {
-    head.headers.get_all("x-amz-content-sha256").iter().all(|claimed| {
-        constant_time_eq(claimed.as_bytes(), hex::encode(payload_hash).as_bytes())
-    })
+    let mut claimed = head.headers.get_all(X_AMZ_CONTENT_SHA256).iter();
+    claimed.all(|claimed| constant_time_eq(claimed.as_bytes(), hex::encode(payload_hash).as_bytes()))
 }
 
 fn is_region(text: &str) -> bool {
@@ -252,6 +260,7 @@ fn invalid(message: String) -> ApiError {
     ApiError::new("InvalidSignatureException", message)
 }
 
+const X_AMZ_CONTENT_SHA256: &str = "x-amz-content-sha256";
 const WRONG_SIGNATURE: &str = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
 const SKEW_MILLIS_MAX: i64 = 15 * 60 * 1000;
 const EXPIRES_SECS_MAX: i64 = 604_800;

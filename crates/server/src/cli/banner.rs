@@ -55,9 +55,9 @@ fn text(settings: &Settings, serving: &Serving) -> String {
         text.push_str("  export AWS_ACCESS_KEY_ID=dev AWS_SECRET_ACCESS_KEY=dev\n");
     }
     if let Some(key) = serving.new_access_key() {
-        text.push_str(&format!("  export AWS_ACCESS_KEY_ID={}\n", key.access_key_id));
-        text.push_str(&format!("  export AWS_SECRET_ACCESS_KEY={}\n", key.secret.expose()));
-        text.push_str("This access key of the account's root user was made now. Keep it: it is not shown again.\n");
+        text.push_str("\nThe account's root user was given an access key. Keep it: it is not shown again.\n");
+        text.push_str(&format!("  access key id      {}\n", key.access_key_id));
+        text.push_str(&format!("  secret access key  {}\n", key.secret.expose()));
     }
     text.push('\n');
     text

@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 
 pub use root_key::{RootKeyError, RootKeySetting};
 pub use serve::{ServeError, Serving};
-pub use settings::{Given, Settings, SettingsError, TableKeyRenewal, TableKeyScope, Transport};
+pub use settings::{Given, Settings, SettingsError, TableKeyCacheRenewal, TableKeyCacheScope, Transport};
 
 /// A self-hosted, DynamoDB-compatible database sealed under keys its users hold
 #[derive(Debug, Parser)]

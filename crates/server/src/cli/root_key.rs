@@ -16,9 +16,9 @@ pub enum RootKeySetting {
     KeyFile(PathBuf),
     /// `passphrase`: asked for at the terminal.
     Prompt,
-    /// `passphrase:file:PATH`: the first line of a file.
+    /// `passphrase:PATH`: the first line of a file.
     PassphraseFile(PathBuf),
-    /// `passphrase:credential:NAME`: a systemd credential.
+    /// `credential:NAME`: a passphrase that is a systemd credential.
     Credential(String),
     /// A key that nobody keeps, for data in memory.
     Ephemeral,
@@ -31,7 +31,9 @@ pub enum RootKeyError {
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
     /// The data is there but the key file is not: a new one would not open it.
-    #[error("key file `{key}` is missing, and the data in `{data}` was sealed with it: put it back, or choose another --data")]
+    #[error(
+        "key file `{key}` is missing, and the data in `{data}` was sealed with it: put it back, or choose another --data"
+    )]
     KeyFileGone {
         /// The key file.
         key: PathBuf,
@@ -53,7 +55,7 @@ pub enum RootKeyError {
     #[error("the two passphrases differ")]
     Differ,
     /// Not started by systemd with credentials.
-    #[error("passphrase:credential:NAME needs systemd credentials, and CREDENTIALS_DIRECTORY is not set")]
+    #[error("credential:NAME needs systemd credentials, and CREDENTIALS_DIRECTORY is not set")]
     NoCredentials,
 }
 
@@ -64,9 +66,9 @@ impl std::str::FromStr for RootKeySetting {
         let named = |name: &str| (!name.is_empty()).then(|| PathBuf::from(name)).ok_or(());
         if let Some(path) = text.strip_prefix("file:") {
             Ok(Self::KeyFile(named(path)?))
-        } else if let Some(path) = text.strip_prefix("passphrase:file:") {
+        } else if let Some(path) = text.strip_prefix("passphrase:") {
             Ok(Self::PassphraseFile(named(path)?))
-        } else if let Some(name) = text.strip_prefix("passphrase:credential:") {
+        } else if let Some(name) = text.strip_prefix("credential:") {
             // A name, not a path: it must not leave the directory of credentials.
             let plain = !name.contains('/') && name != "." && name != "..";
             named(name).ok().filter(|_| plain).ok_or(())?;
@@ -196,9 +198,9 @@ mod tests {
     fn providers_are_read_from_their_text() {
         assert_eq!("file:a/b".parse(), Ok(RootKeySetting::KeyFile("a/b".into())));
         assert_eq!("passphrase".parse(), Ok(RootKeySetting::Prompt));
-        assert_eq!("passphrase:file:p".parse(), Ok(RootKeySetting::PassphraseFile("p".into())));
-        assert_eq!("passphrase:credential:c".parse(), Ok(RootKeySetting::Credential("c".into())));
-        for text in ["", "file:", "passphrase:", "passphrase:file:", "passphrase:credential:../x", "passphrase:credential:..", "x"] {
+        assert_eq!("passphrase:p".parse(), Ok(RootKeySetting::PassphraseFile("p".into())));
+        assert_eq!("credential:c".parse(), Ok(RootKeySetting::Credential("c".into())));
+        for text in ["", "file:", "passphrase:", "credential:", "credential:../x", "credential:..", "x"] {
             assert_eq!(text.parse::<RootKeySetting>(), Err(()), "{text}");
         }
     }
@@ -230,7 +232,9 @@ mod tests {
     fn a_passphrase_is_the_first_line_of_its_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("passphrase");
-        for (content, line) in [("correct horse\r\nnot this", "correct horse"), ("battery staple", "battery staple")] {
+        for (content, line) in
+            [("correct horse\r\nnot this", "correct horse"), ("battery staple", "battery staple")]
+        {
             std::fs::write(&path, content).unwrap();
             assert_eq!(first_line(&path).unwrap().expose(), line.as_bytes());
         }

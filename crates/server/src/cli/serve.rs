@@ -159,6 +159,7 @@ fn app_options(
         root,
         kms_endpoint: settings.kms_endpoint.clone(),
         callers: settings.caller_rules(),
+        push_key_state: settings.push_key_state,
         item_cache_bytes: settings.item_cache_bytes,
         block_cache_bytes: settings.block_cache_bytes,
         idle_millis: millis(settings.idle_table_time),

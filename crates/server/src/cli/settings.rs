@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
+use crate::engine::{CallerRules, CallerScope, Renewal};
 use crate::storage::DataSetting;
 use crate::wire::Limits;
 
@@ -29,7 +30,7 @@ pub struct Given {
     /// Data directory, or `memory:` to keep nothing [default: ./strongroom-data]
     #[arg(long, env = "STRONGROOM_DATA", value_name = "DIR|memory:")]
     data: Option<String>,
-    /// What seals the root key: `file:PATH`, `passphrase`, `passphrase:file:PATH` or `passphrase:credential:NAME`
+    /// What seals the root key: `file:PATH`, `passphrase` (asks), `passphrase:PATH` or `credential:NAME` (systemd)
     #[arg(long, env = "STRONGROOM_ROOT_KEY", value_name = "PROVIDER")]
     root_key: Option<String>,
     /// The account, twelve digits [default: 000000000000]
@@ -51,17 +52,17 @@ pub struct Given {
     #[arg(long, env = "STRONGROOM_KMS_ENDPOINT", value_name = "URL")]
     kms_endpoint: Option<String>,
     /// What counts as one caller for the table-key cache [default: caller]
-    #[arg(long, env = "STRONGROOM_TABLE_KEY_SCOPE", value_name = "SCOPE")]
-    table_key_scope: Option<TableKeyScope>,
+    #[arg(long, env = "STRONGROOM_TABLE_KEY_CACHE_SCOPE", value_name = "SCOPE")]
+    table_key_cache_scope: Option<TableKeyCacheScope>,
     /// What a table key's renewal time counts from [default: ttl]
-    #[arg(long, env = "STRONGROOM_TABLE_KEY_RENEWAL", value_name = "MODE")]
-    table_key_renewal: Option<TableKeyRenewal>,
+    #[arg(long, env = "STRONGROOM_TABLE_KEY_CACHE_RENEWAL", value_name = "MODE")]
+    table_key_cache_renewal: Option<TableKeyCacheRenewal>,
     /// Seconds until a caller's table key is decrypted anew by the key service, 1 to 300 [default: 300]
-    #[arg(long, env = "STRONGROOM_TABLE_KEY_RENEWAL_SECS", value_name = "SECONDS")]
-    table_key_renewal_secs: Option<u32>,
+    #[arg(long, env = "STRONGROOM_TABLE_KEY_CACHE_RENEWAL_SECS", value_name = "SECONDS")]
+    table_key_cache_renewal_secs: Option<u32>,
     /// Hours that a table key serves while the key service does not answer, 0 to 12 [default: 12]
-    #[arg(long, env = "STRONGROOM_TABLE_KEY_OUTAGE_HOURS_MAX", value_name = "HOURS")]
-    table_key_outage_hours_max: Option<u32>,
+    #[arg(long, env = "STRONGROOM_TABLE_KEY_CACHE_OUTAGE_HOURS_MAX", value_name = "HOURS")]
+    table_key_cache_outage_hours_max: Option<u32>,
     /// Whether a change of a key's state takes effect at once [default: true]
     #[arg(long, env = "STRONGROOM_PUSH_KEY_STATE", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     push_key_state: Option<bool>,
@@ -106,13 +107,13 @@ pub struct Settings {
     /// The key service for customers' keys, when it is not the one in this process.
     pub kms_endpoint: Option<String>,
     /// What counts as one caller for the table-key cache.
-    pub table_key_scope: TableKeyScope,
+    pub table_key_cache_scope: TableKeyCacheScope,
     /// What the renewal time of a table key counts from.
-    pub table_key_renewal: TableKeyRenewal,
+    pub table_key_cache_renewal: TableKeyCacheRenewal,
     /// When a caller's table key is renewed; more would break the promise that a change of a key policy takes effect in five minutes.
-    pub table_key_renewal_time: Duration,
+    pub table_key_cache_renewal_time: Duration,
     /// How long a cached table key serves while the key service does not answer.
-    pub table_key_outage_max: Duration,
+    pub table_key_cache_outage_max: Duration,
     /// Whether a change of a key's state takes effect at once, rather than at the callers' next renewal.
     pub push_key_state: bool,
     /// Changes of a table's key in 24 hours.
@@ -151,7 +152,7 @@ pub enum Transport {
 /// What counts as one caller for the table-key cache.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum TableKeyScope {
+pub enum TableKeyCacheScope {
     /// One credential.
     #[default]
     Caller,
@@ -164,7 +165,7 @@ pub enum TableKeyScope {
 /// What the renewal time of a table key counts from.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum TableKeyRenewal {
+pub enum TableKeyCacheRenewal {
     /// Its last Decrypt.
     #[default]
     Ttl,
@@ -200,12 +201,12 @@ pub enum SettingsError {
         must_be: &'static str,
     },
     /// The root key's provider is none.
-    #[error("`root-key` must be file:PATH, passphrase, passphrase:file:PATH or passphrase:credential:NAME")]
+    #[error("`root-key` must be file:PATH, passphrase, passphrase:PATH or credential:NAME")]
     RootKey,
     /// Outside `--dev` the choice is the operator's.
     #[error(
         "choose what seals the root key with --root-key: `passphrase` asks for one at each start, \
-         `passphrase:file:PATH` and `passphrase:credential:NAME` (systemd) read one, \
+         `passphrase:PATH` reads one from a file, `credential:NAME` from a systemd credential, \
          `file:PATH` keeps the key in a file, for development; or run with --dev"
     )]
     NoRootKey,
@@ -222,7 +223,9 @@ pub enum SettingsError {
     #[error("--cleartext and a TLS certificate exclude each other")]
     ClearCertificate,
     /// Nowhere to keep a certificate.
-    #[error("with `--data memory:` there is nowhere to keep a TLS certificate: give --tls-cert and --tls-key, or --cleartext")]
+    #[error(
+        "with `--data memory:` there is nowhere to keep a TLS certificate: give --tls-cert and --tls-key, or --cleartext"
+    )]
     MemoryCertificate,
 }
 
@@ -272,17 +275,20 @@ impl Given {
             _ => return Err(SettingsError::HalfCertificate),
         };
         let kms_endpoint = said!(kms_endpoint).filter(|endpoint| !endpoint.is_empty());
-        if kms_endpoint.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+        if kms_endpoint
+            .as_ref()
+            .is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://"))
+        {
             return Err(bounds("kms-endpoint", "a URL that starts with http:// or https://"));
         }
         let secs = |value: u32| Duration::from_secs(u64::from(value));
-        let renewal_secs = said!(table_key_renewal_secs).unwrap_or(300);
+        let renewal_secs = said!(table_key_cache_renewal_secs).unwrap_or(300);
         if !(1..=300).contains(&renewal_secs) {
-            return Err(bounds("table-key-renewal-secs", "1 to 300"));
+            return Err(bounds("table-key-cache-renewal-secs", "1 to 300"));
         }
-        let outage_hours = said!(table_key_outage_hours_max).unwrap_or(12);
+        let outage_hours = said!(table_key_cache_outage_hours_max).unwrap_or(12);
         if outage_hours > 12 {
-            return Err(bounds("table-key-outage-hours-max", "0 to 12"));
+            return Err(bounds("table-key-cache-outage-hours-max", "0 to 12"));
         }
         let idle_table_secs = said!(idle_table_secs).unwrap_or(300);
         if idle_table_secs == 0 {
@@ -308,10 +314,10 @@ impl Given {
             account_id,
             transport,
             kms_endpoint,
-            table_key_scope: said!(table_key_scope).unwrap_or_default(),
-            table_key_renewal: said!(table_key_renewal).unwrap_or_default(),
-            table_key_renewal_time: secs(renewal_secs),
-            table_key_outage_max: secs(outage_hours * 3600),
+            table_key_cache_scope: said!(table_key_cache_scope).unwrap_or_default(),
+            table_key_cache_renewal: said!(table_key_cache_renewal).unwrap_or_default(),
+            table_key_cache_renewal_time: secs(renewal_secs),
+            table_key_cache_outage_max: secs(outage_hours * 3600),
             push_key_state: said!(push_key_state).unwrap_or(true),
             key_switches_per_day_max: key_switches as usize,
             item_cache_bytes: said!(item_cache_bytes).unwrap_or(64 << 20),
@@ -328,6 +334,24 @@ impl Given {
 }
 
 impl Settings {
+    /// The table-key cache's rules, as the engine takes them.
+    pub(super) fn caller_rules(&self) -> CallerRules {
+        let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        CallerRules {
+            scope: match self.table_key_cache_scope {
+                TableKeyCacheScope::Caller => CallerScope::Caller,
+                TableKeyCacheScope::Principal => CallerScope::Principal,
+                TableKeyCacheScope::Connection => CallerScope::Connection,
+            },
+            renewal: match self.table_key_cache_renewal {
+                TableKeyCacheRenewal::Ttl => Renewal::Ttl,
+                TableKeyCacheRenewal::Idle => Renewal::Idle,
+            },
+            renewal_millis: millis(self.table_key_cache_renewal_time),
+            outage_millis_max: millis(self.table_key_cache_outage_max),
+        }
+    }
+
     /// Development settings over `data` on a port of the system's choice: what `demo` and tests start with.
     pub fn dev(data: DataSetting) -> Self {
         let given = Given {
@@ -344,8 +368,7 @@ fn bounds(name: &'static str, must_be: &'static str) -> SettingsError {
     SettingsError::Bounds { name, must_be }
 }
 
-const DEFAULT_LISTEN: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
 const DEFAULT_DATA: &str = "./strongroom-data";
 const DEFAULT_ACCOUNT: &str = "000000000000";
 
@@ -373,12 +396,12 @@ mod tests {
 
     #[test]
     fn the_command_line_wins_over_the_file_and_the_file_over_the_default() {
-        let file = "listen = \"127.0.0.1:9000\"\naccount_id = \"111122223333\"\ntable_key_scope = \"connection\"";
+        let file = "listen = \"127.0.0.1:9000\"\naccount_id = \"111122223333\"\ntable_key_cache_scope = \"connection\"";
         let both = settings("--dev --listen 127.0.0.1:9001", file).unwrap();
         assert_eq!(both.listen.port(), 9001);
         assert_eq!(both.account_id, "111122223333");
-        assert_eq!(both.table_key_scope, TableKeyScope::Connection);
-        assert_eq!(both.table_key_renewal_time, Duration::from_secs(300));
+        assert_eq!(both.table_key_cache_scope, TableKeyCacheScope::Connection);
+        assert_eq!(both.table_key_cache_renewal_time, Duration::from_secs(300));
         assert!(both.push_key_state);
         assert!(!settings("--dev --push-key-state=false", "").unwrap().push_key_state);
         assert!(!settings("--dev=false --root-key file:k --cleartext", "dev = true").unwrap().dev);
@@ -408,7 +431,10 @@ mod tests {
         assert_eq!(plain.transport, Transport::MadeCertificate { names: vec![] });
         let clear = settings("--root-key passphrase --cleartext", "").unwrap();
         assert_eq!(clear.transport, Transport::Cleartext);
-        assert!(matches!(settings("--root-key file:k --tls-cert c", ""), Err(SettingsError::HalfCertificate)));
+        assert!(matches!(
+            settings("--root-key file:k --tls-cert c", ""),
+            Err(SettingsError::HalfCertificate)
+        ));
         let both = "--root-key file:k --tls-cert c --tls-key k --cleartext";
         assert!(matches!(settings(both, ""), Err(SettingsError::ClearCertificate)));
         let memory = "--root-key file:k --data memory:";
@@ -420,9 +446,9 @@ mod tests {
         for line in [
             "--dev --account-id 12",
             "--dev --account-id 12345678901x",
-            "--dev --table-key-renewal-secs 301",
-            "--dev --table-key-renewal-secs 0",
-            "--dev --table-key-outage-hours-max 13",
+            "--dev --table-key-cache-renewal-secs 301",
+            "--dev --table-key-cache-renewal-secs 0",
+            "--dev --table-key-cache-outage-hours-max 13",
             "--dev --connections-max 0",
             "--dev --kms-endpoint localhost:8000",
         ] {

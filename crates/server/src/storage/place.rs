@@ -118,6 +118,7 @@ impl Place {
     pub fn create_folders(&self, prefix: &str, folders: &[&str]) -> io::Result<()> {
         let Some(root) = &self.root else { return Ok(()) };
         let base = root.join("store").join(prefix);
+        fs::create_dir_all(&base)?;
         for folder in folders {
             fs::create_dir_all(base.join(folder))?;
         }

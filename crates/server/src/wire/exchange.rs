@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, USER_AGENT,
-};
+use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, USER_AGENT};
 use hyper::http::request::Parts;
 use hyper::{Method, Request as HttpRequest, StatusCode};
 use parking_lot::Mutex;
@@ -62,8 +60,7 @@ pub(super) async fn answer<D: Dispatch>(
         return answer;
     }
     let limits = &front.limits;
-    let received =
-        body::read(body, limits.body_bytes_max, limits.body_timeout, &front.large_kib).await;
+    let received = body::read(body, limits.body_bytes_max, limits.body_timeout, &front.large_kib).await;
     let received = match received {
         Ok(received) => received,
         Err(error) => return refused_body(front, &error),
@@ -124,9 +121,7 @@ fn route<'a>(head: &'a Parts, body: &[u8]) -> Route<'a> {
     let content_type = header(&head.headers, &CONTENT_TYPE);
     let content_type = content_type.split(';').next().unwrap_or_default().trim();
     let form = match head.method {
-        Method::POST if content_type == "application/x-www-form-urlencoded" => {
-            str::from_utf8(body).ok()
-        }
+        Method::POST if content_type == "application/x-www-form-urlencoded" => str::from_utf8(body).ok(),
         Method::GET => head.uri.query(),
         _ => None,
     };
@@ -160,8 +155,7 @@ async fn json_call<D: Dispatch>(
     id: &Arc<str>,
 ) -> Result<Output, ApiError> {
     let Some(operation) = model(service).operation(operation_name) else {
-        return document::check_syntax(call.body)
-            .and(Err(ApiError::new("UnknownOperationException", "")));
+        return document::check_syntax(call.body).and(Err(ApiError::new("UnknownOperationException", "")));
     };
     // Only a known sender makes us build a document: it takes ten times the body's memory.
     let caller = match caller(front, peer, call, service) {
@@ -169,9 +163,7 @@ async fn json_call<D: Dispatch>(
         Err(error) => return document::check_syntax(call.body).and(Err(error)),
     };
     let input = document::parse(service, call.body)?;
-    operation
-        .validate(&input)
-        .map_err(|error| ApiError::new(error.code(), error.message().to_owned()))?;
+    operation.validate(&input).map_err(|error| ApiError::new(error.code(), error.message().to_owned()))?;
     let request = Request { caller, id: Arc::clone(id), operation: operation.name(), input };
     front.app.call(service, request).await
 }
@@ -188,12 +180,7 @@ async fn query_call<D: Dispatch>(
     front.app.call(service, Request { caller, id: Arc::clone(id), operation, input }).await
 }
 
-fn caller<D>(
-    front: &Front<D>,
-    peer: &Peer,
-    call: &Call<'_>,
-    service: Service,
-) -> Result<Caller, ApiError> {
+fn caller<D>(front: &Front<D>, peer: &Peer, call: &Call<'_>, service: Service) -> Result<Caller, ApiError> {
     let sender = front.authenticator.sender(call.head, call.sent, service)?;
     Ok(Caller {
         principal: sender.principal,
@@ -218,9 +205,7 @@ impl Peer {
 async fn unpack(headers: &HeaderMap, sent: &Bytes, bytes_max: usize) -> Result<Bytes, BodyError> {
     match header(headers, &CONTENT_ENCODING) {
         "" | "identity" => Ok(sent.clone()),
-        encoding if encoding.eq_ignore_ascii_case("gzip") => {
-            body::gunzip(sent.clone(), bytes_max).await
-        }
+        encoding if encoding.eq_ignore_ascii_case("gzip") => body::gunzip(sent.clone(), bytes_max).await,
         _ => Err(BodyError::Broken),
     }
 }
@@ -228,9 +213,10 @@ async fn unpack(headers: &HeaderMap, sent: &Bytes, bytes_max: usize) -> Result<B
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     header(headers, &ACCEPT_ENCODING).split(',').any(|coding| {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-        let refused = weight.trim().strip_prefix("q=").is_some_and(|weight| {
-            weight.trim().parse::<f32>().is_ok_and(|weight| weight <= 0.0)
-        });
+        let refused = weight
+            .trim()
+            .strip_prefix("q=")
+            .is_some_and(|weight| weight.trim().parse::<f32>().is_ok_and(|weight| weight <= 0.0));
         name.trim().eq_ignore_ascii_case("gzip") && !refused
     })
 }

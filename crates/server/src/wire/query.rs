@@ -76,12 +76,7 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 /// A success in XML: members become elements, list entries `member` elements.
-pub(super) fn success(
-    service: Service,
-    operation: &str,
-    request_id: &Arc<str>,
-    output: &Value,
-) -> Vec<u8> {
+pub(super) fn success(service: Service, operation: &str, request_id: &Arc<str>, output: &Value) -> Vec<u8> {
     let mut xml = format!("<{operation}Response xmlns=\"{}\">\n", xml_namespace(service));
     let wrapper = model(service).operation(operation).and_then(|found| found.result_wrapper());
     if let Some(wrapper) = wrapper {

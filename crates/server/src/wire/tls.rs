@@ -55,7 +55,9 @@ pub enum TlsError {
         source: rustls::Error,
     },
     /// The certificate cannot be made: a name is none, most likely.
-    #[error("cannot make a TLS certificate; is one of the names given with --tls-names no DNS name or address?")]
+    #[error(
+        "cannot make a TLS certificate; is one of the names given with --tls-names no DNS name or address?"
+    )]
     Make(#[from] rcgen::Error),
     /// The folder `tls` cannot be written.
     #[error("cannot write `{path}`")]

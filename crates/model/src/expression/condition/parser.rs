@@ -134,12 +134,11 @@ impl Parser<'_> {
                     }
                     TokenKind::Close => part = self.close(part)?,
                     TokenKind::End => {
-                        let part = self.expect_condition(part)?;
-                        let part = self.reduce(part, |_| true);
-                        if !self.frames.is_empty() {
-                            return Err(self.tokens.syntax_error());
+                        if self.frames.iter().any(|frame| matches!(frame, Frame::Group { .. })) {
+                            return Err(self.unexpected(part));
                         }
-                        return Ok(part.id);
+                        let part = self.expect_condition(part)?;
+                        return Ok(self.reduce(part, |_| true).id);
                     }
                     _ => return Err(self.unexpected(part)),
                 }

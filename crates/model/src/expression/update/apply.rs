@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use super::{Action, Section, Update};
+use super::{Action, Operand, Section, Update};
 use crate::attribute::{AttributeValue, Item};
 use crate::expression::ExpressionError;
 use crate::expression::path::{Path, PathElement, last_first};
@@ -19,8 +19,7 @@ pub(super) fn apply(
     existing: Option<&Item>,
     key: &Item,
 ) -> Result<Option<Item>, ExpressionError> {
-    let no_item = Item::new();
-    let old = existing.unwrap_or(&no_item);
+    let old = existing.unwrap_or(key);
     let mut puts = Vec::new();
     let mut appends = Vec::new();
     let mut removals = Vec::new();
@@ -42,11 +41,11 @@ pub(super) fn apply(
             Effect::Put(value) => puts.push((&action.target, value)),
         }
     }
-    if existing.is_none() && puts.is_empty() && appends.is_empty() {
+    if existing.is_none() && !update.actions.is_empty() && puts.is_empty() && appends.is_empty() {
         return Ok(None);
     }
 
-    let mut item = existing.unwrap_or(key).clone();
+    let mut item = old.clone();
     for (path, value) in puts {
         put(&mut item, path, value);
     }
@@ -77,27 +76,39 @@ fn effect(
     current: Option<&AttributeValue>,
 ) -> Result<Effect, ExpressionError> {
     Ok(match action.section {
-        Section::Set => Effect::Put(value(update, action.value, old)?.into_owned()),
+        Section::Set => Effect::Put(operand(update, action, old)?.into_owned()),
         Section::Remove if current.is_some() => Effect::Remove,
         Section::Remove => Effect::None,
         Section::Add => {
-            let operand = value(update, action.value, old)?;
+            let operand = operand(update, action, old)?;
             match current {
                 None => Effect::Put(operand.into_owned()),
-                Some(current) => Effect::Put(sum(current, &operand)?),
+                Some(current) => Effect::Put(sum(current, &operand, update.is_legacy)?),
             }
         }
         Section::Delete => {
-            let operand = value(update, action.value, old)?;
+            let operand = operand(update, action, old)?;
             match current {
                 None => Effect::None,
-                Some(current) => match difference(current, &operand)? {
+                Some(current) => match difference(current, &operand, update.is_legacy)? {
                     None => Effect::Remove,
                     Some(rest) => Effect::Put(rest),
                 },
             }
         }
     })
+}
+
+fn operand<'a>(
+    update: &'a Update,
+    action: &'a Action,
+    old: &'a Item,
+) -> Result<Cow<'a, AttributeValue>, ExpressionError> {
+    match &action.operand {
+        Operand::Node(id) => value(update, *id, old),
+        Operand::Value(value) => Ok(Cow::Borrowed(value)),
+        Operand::None => Err(ExpressionError::new(INCORRECT_TYPE)),
+    }
 }
 
 /// The value of a node. It recurses once per nested function, of which an
@@ -150,7 +161,11 @@ fn number(value: &AttributeValue) -> Result<Number, ExpressionError> {
 }
 
 /// What ADD makes of a value: a sum of numbers or a union of sets.
-fn sum(current: &AttributeValue, operand: &AttributeValue) -> Result<AttributeValue, ExpressionError> {
+fn sum(
+    current: &AttributeValue,
+    operand: &AttributeValue,
+    is_legacy: bool,
+) -> Result<AttributeValue, ExpressionError> {
     Ok(match (current, operand) {
         (AttributeValue::N(current), AttributeValue::N(operand)) => {
             let sum = current.add(*operand);
@@ -159,7 +174,10 @@ fn sum(current: &AttributeValue, operand: &AttributeValue) -> Result<AttributeVa
         (AttributeValue::Ss(current), AttributeValue::Ss(more)) => AttributeValue::Ss(union(current, more)),
         (AttributeValue::Ns(current), AttributeValue::Ns(more)) => AttributeValue::Ns(union(current, more)),
         (AttributeValue::Bs(current), AttributeValue::Bs(more)) => AttributeValue::Bs(union(current, more)),
-        _ => return Err(ExpressionError::new(INCORRECT_TYPE)),
+        (AttributeValue::L(current), AttributeValue::L(more)) if is_legacy => {
+            AttributeValue::L([&current[..], more].concat())
+        }
+        _ => return Err(incorrect_type(is_legacy)),
     })
 }
 
@@ -167,6 +185,7 @@ fn sum(current: &AttributeValue, operand: &AttributeValue) -> Result<AttributeVa
 fn difference(
     current: &AttributeValue,
     operand: &AttributeValue,
+    is_legacy: bool,
 ) -> Result<Option<AttributeValue>, ExpressionError> {
     Ok(match (current, operand) {
         (AttributeValue::Ss(current), AttributeValue::Ss(less)) => {
@@ -178,8 +197,12 @@ fn difference(
         (AttributeValue::Bs(current), AttributeValue::Bs(less)) => {
             without(current, less).map(AttributeValue::Bs)
         }
-        _ => return Err(ExpressionError::new(INCORRECT_TYPE)),
+        _ => return Err(incorrect_type(is_legacy)),
     })
+}
+
+fn incorrect_type(is_legacy: bool) -> ExpressionError {
+    ExpressionError::new(if is_legacy { "Type mismatch for attribute to update" } else { INCORRECT_TYPE })
 }
 
 fn union<T: Clone + Ord>(left: &[T], right: &[T]) -> Vec<T> {

@@ -7,14 +7,14 @@
 use std::collections::BTreeMap;
 
 use super::parser::Parsed;
-use super::{Action, Section, Update};
+use super::{Action, Operand, Section, Update};
 use crate::attribute::AttributeValue;
 use crate::expression::path::Path;
 use crate::expression::path_tree::PathTree;
 use crate::expression::placeholders::Placeholders;
 use crate::expression::tree::{
-    Function, NodeId, NodeKind, Tree, check_distinct, check_operand_count, incorrect_type, invalid_function,
-    misused_function, path_required, static_type,
+    Function, NONE, NodeId, NodeKind, Tree, check_distinct, check_operand_count, incorrect_type,
+    invalid_function, misused_function, path_required, static_type,
 };
 
 pub(super) fn check(parsed: Parsed, source: &str, placeholders: &mut Placeholders) -> Result<Update, String> {
@@ -48,9 +48,9 @@ pub(super) fn check(parsed: Parsed, source: &str, placeholders: &mut Placeholder
     let actions = std::iter::zip(parsed_actions.into_iter().rev(), paths).map(|(action, target)| Action {
         section: action.section,
         target,
-        value: action.value,
+        operand: if action.value == NONE { Operand::None } else { Operand::Node(action.value) },
     });
-    Ok(Update { tree, actions: in_order(actions, order), targets })
+    Ok(Update { tree, actions: in_order(actions, order), targets, is_legacy: false })
 }
 
 /// The actions in the order of their targets, which differ from each other.

@@ -79,18 +79,30 @@ enum Frame {
     Group {
         operand_only: bool,
     },
-    Call(NodeId),
+    Call(Call),
     /// `x +` or `x -`
     Sum(NodeId),
 }
 
+/// A function whose operands are being read.
+#[derive(Clone, Copy)]
+struct Call {
+    id: NodeId,
+    /// Whether it is open if it is the whole value or an operand of a sum, or
+    /// is within a function of which that is open.
+    undecided: bool,
+    /// See [`Part::redundant`].
+    redundant: bool,
+}
+
+/// A complete part of the source.
 #[derive(Clone, Copy)]
 struct Part {
     id: NodeId,
     is_sum: bool,
     in_parentheses: bool,
-    /// Whether two pairs of parentheses surround it; noticed once it is known
-    /// what they are for.
+    /// Whether two pairs of parentheses surround it or a part of it. The service
+    /// notices only once it knows whether the whole is an operand of a sum.
     redundant: bool,
 }
 
@@ -127,19 +139,21 @@ impl Values<'_, '_> {
                         break;
                     }
                     TokenKind::Close => match self.frames.last().copied() {
-                        Some(Frame::Call(id)) => {
-                            self.tokens.take();
+                        Some(Frame::Call(_)) => {
                             self.add_operand(part);
-                            self.frames.pop();
-                            self.tree.finish(id);
-                            part = Part::new(id);
+                            self.tokens.take();
+                            if let Some(Frame::Call(call)) = self.frames.pop() {
+                                self.tree.finish(call.id);
+                                part = Part { redundant: call.redundant, ..Part::new(call.id) };
+                            }
                         }
                         Some(Frame::Group { operand_only }) => {
                             self.tokens.take();
                             self.frames.pop();
                             let redundant = part.redundant || part.in_parentheses;
                             part = Part { in_parentheses: true, redundant, ..part };
-                            if operand_only || part.is_sum {
+                            let decided = operand_only && !self.is_in_undecided_call();
+                            if decided || part.is_sum {
                                 refuse_redundant(part)?;
                             }
                         }
@@ -175,11 +189,12 @@ impl Values<'_, '_> {
                 Ok(Some(Part::new(id)))
             }
             TokenKind::Name if self.tokens.following().kind == TokenKind::Open => {
+                let undecided = self.sum_may_stand() || self.is_in_undecided_call();
                 self.tokens.take();
                 self.tokens.take();
                 let function = Function::from_name(self.tokens.text(token.start, token.end));
                 let id = self.tree.push(NodeKind::Call(function), token);
-                self.frames.push(Frame::Call(id));
+                self.frames.push(Frame::Call(Call { id, undecided, redundant: false }));
                 Ok(None)
             }
             _ => {
@@ -195,10 +210,18 @@ impl Values<'_, '_> {
         matches!(self.frames.last(), None | Some(Frame::Group { operand_only: false }))
     }
 
+    /// Adds an operand to the function that waits for it.
     fn add_operand(&mut self, part: Part) {
-        if let Some(Frame::Call(id)) = self.frames.last().copied() {
-            self.tree.add_child(id, part.id);
+        if let Some(Frame::Call(call)) = self.frames.last_mut() {
+            call.redundant |= part.redundant;
+            self.tree.add_child(call.id, part.id);
         }
+    }
+
+    fn is_in_undecided_call(&self) -> bool {
+        let mut frames = self.frames.iter().rev();
+        let holder = frames.find(|frame| !matches!(frame, Frame::Group { .. }));
+        matches!(holder, Some(Frame::Call(call)) if call.undecided)
     }
 }
 

@@ -26,7 +26,6 @@ pub(in crate::auth) enum Path {
     /// Without empty, `.` and `..` segments.
     Normalised,
     /// As it is.
-    #[cfg_attr(not(test), expect(dead_code, reason = "vectors for S3's rule are checked too"))]
     AsSent,
 }
 

@@ -91,7 +91,9 @@ impl<'a> Claim<'a> {
                 }
             }
             if date.is_none() {
-                message.push_str("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ");
+                message.push_str(
+                    "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ",
+                );
             }
             return Err(incomplete(format!("{message}Authorization={authorization}")));
         };

@@ -21,10 +21,7 @@ pub(in crate::auth) fn parse(text: &str) -> Option<i64> {
 
 /// A date in basic format, to the second.
 pub(in crate::auth) fn format(millis: i64) -> String {
-    DateTime::<Utc>::from_timestamp_millis(millis)
-        .unwrap_or_default()
-        .format("%Y%m%dT%H%M%SZ")
-        .to_string()
+    DateTime::<Utc>::from_timestamp_millis(millis).unwrap_or_default().format("%Y%m%dT%H%M%SZ").to_string()
 }
 
 /// The date of an HTTP `Date` header in basic format, whichever of the two forms it has.
@@ -48,7 +45,16 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_refused() {
-        for text in ["", "201", "20150830T123600", "20150830 123600Z", "20151330T123600Z", "2015083aT123600Z", "20150830T246000Z", "é0150830T12360Z"] {
+        for text in [
+            "",
+            "201",
+            "20150830T123600",
+            "20150830 123600Z",
+            "20151330T123600Z",
+            "2015083aT123600Z",
+            "20150830T246000Z",
+            "é0150830T12360Z",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -1,22 +1,17 @@
 //! Signing keys, derived from a secret for one day, region and service.
 
 use strongroom_seal::primitive::{HmacSha256, hmac_sha256};
+use strongroom_seal::secret::SecretBytes;
 
 use super::TERMINATOR;
 
 /// The key that signs; `scope` is `date/region/service`.
 pub(in crate::auth) fn signing_key(secret: &str, scope: &str) -> HmacSha256 {
-    let mut key = zeroize_vec(b"AWS4", secret.as_bytes());
-    let mut derived = [0; 32];
-    for (place, part) in scope.split('/').chain([TERMINATOR]).enumerate() {
-        derived = hmac_sha256(if place == 0 { key.expose() } else { &derived }, part.as_bytes());
+    let mut derived = SecretBytes::new([b"AWS4", secret.as_bytes()].concat());
+    for part in scope.split('/').chain([TERMINATOR]) {
+        derived = SecretBytes::new(hmac_sha256(derived.expose(), part.as_bytes()).to_vec());
     }
-    key.expose_mut().fill(0);
-    HmacSha256::new(&derived)
-}
-
-fn zeroize_vec(prefix: &[u8], secret: &[u8]) -> strongroom_seal::secret::SecretBytes {
-    strongroom_seal::secret::SecretBytes::new([prefix, secret].concat())
+    HmacSha256::new(derived.expose())
 }
 
 #[cfg(test)]
