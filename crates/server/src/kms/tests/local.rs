@@ -123,9 +123,10 @@ async fn service_owned_keys_leave_no_trace() {
 async fn the_managed_key_is_made_once_and_works_through_dynamodb_only() {
     let world = World::new().await;
     let kms = LocalTableKms::new(world.kms.clone());
+    let (alice, admin) = (user(), role());
     let (first, second) = tokio::join!(
-        kms.describe_key(&user(), "alias/aws/dynamodb"),
-        kms.describe_key(&role(), "alias/aws/dynamodb")
+        kms.describe_key(&alice, "alias/aws/dynamodb"),
+        kms.describe_key(&admin, "alias/aws/dynamodb")
     );
     let key = first.unwrap();
     assert_eq!((&key, key.manager), (&second.unwrap(), KeyManager::Aws));

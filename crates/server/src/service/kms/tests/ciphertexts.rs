@@ -205,7 +205,7 @@ async fn data_keys_come_plain_and_sealed() {
         input["KeyId"] = json!(key);
         assert_eq!(world.refusal("GenerateDataKey", input).await.0, "ValidationException");
     }
-    assert_eq!(world.kms.calls(&key, "GenerateDataKey"), 8);
+    assert_eq!(world.kms.calls(&key, "GenerateDataKey"), 3, "wrong sizes do not get as far as the key");
     assert_eq!(world.kms.calls(&key, "Decrypt"), 3);
     assert_eq!(world.kms.calls(&key, "Sign"), 0);
 }
