@@ -91,6 +91,27 @@ def test_a_read_only_disk(server_on_disk):
     assert set(written) <= set(scan_all(server.dynamodb, table))
 
 
+def test_a_directory_that_may_not_be_written_any_more(own_server):
+    """Every folder of the data is made immutable under the running server: the same."""
+    table = create_table(own_server.dynamodb)
+    written = fill(own_server.dynamodb, table, 25)
+    frozen = subprocess.run(["chattr", "-R", "+i", str(own_server.data / "store")], capture_output=True, text=True)
+    if frozen.returncode != 0:
+        subprocess.run(["chattr", "-R", "-i", str(own_server.data / "store")], capture_output=True)
+        pytest.skip(f"SKIPPED, needs root and a file system with immutable files: {frozen.stderr.strip()}")
+    try:
+        assert put(own_server, table, "refused")
+        text = own_server.output().lower()
+        assert "not permitted" in text, text[-2000:]
+        assert own_server.dynamodb.get_item(TableName=table, Key=item("item-000001"))["Item"] == written["item-000001"]
+    finally:
+        subprocess.run(["chattr", "-R", "-i", str(own_server.data / "store")], check=True)
+    recovers(own_server, table)
+    assert set(written) <= set(scan_all(own_server.dynamodb, table))
+    own_server.restart()
+    assert set(written) <= set(scan_all(own_server.dynamodb, table))
+
+
 def test_starting_on_a_read_only_disk(server_on_disk):
     server, _, _ = server_on_disk
     server.stop()
