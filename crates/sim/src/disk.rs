@@ -31,6 +31,17 @@ pub enum Damage {
 }
 
 impl Disk {
+    /// Another disk with the same objects.
+    pub fn copy(&self) -> Self {
+        let copy = Self::default();
+        for location in self.paths() {
+            let put = copy.objects.put(&location, self.read(&location).into()).now_or_never();
+            put.expect(IN_MEMORY).expect(IN_MEMORY);
+        }
+        *copy.written_millis.lock() = self.written_millis.lock().clone();
+        copy
+    }
+
     /// The objects themselves, without faults.
     pub fn objects(&self) -> &InMemory {
         &self.objects

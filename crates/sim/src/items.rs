@@ -1,8 +1,9 @@
 //! Calls on items, each told to the oracle before it is made and after it was answered.
 
 use serde_json::{Map, Value, json};
+use strongroom_server::wire::ApiError;
 
-use crate::oracle::Oracle;
+use crate::oracle::{Oracle, Pending};
 use crate::register::{Action, Answer, Item, State};
 use crate::server::{Reply, Server};
 
@@ -26,6 +27,17 @@ pub struct Client {
     pub oracle: Oracle,
     /// The actor's number.
     pub actor: u64,
+}
+
+/// What a caller takes from the reply; the oracle has the rest.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Heard {
+    /// It was done, or its condition did not hold.
+    Done,
+    /// It was refused.
+    Refused(ApiError),
+    /// Nobody knows.
+    Failed(ApiError),
 }
 
 /// What is wrong with what a server did.
@@ -54,8 +66,8 @@ impl Place {
 }
 
 impl Client {
-    /// Does `action` to the item at `place`, and tells the oracle. Says whether it was acknowledged.
-    pub async fn act(&self, place: &Place, action: Action) -> Result<bool, Violation> {
+    /// Does `action` to the item at `place`, and tells the oracle.
+    pub async fn act(&self, place: &Place, action: Action) -> Result<Heard, Violation> {
         let (operation, input) = request(place, action);
         let pending = self.oracle.called(&place.key(), action);
         let reply = self.server.dynamodb(self.actor, operation, input).await;
@@ -70,23 +82,84 @@ impl Client {
             Reply::Refused(error) if error.code == "ConditionalCheckFailedException" => {
                 Answer::ConditionFailed
             }
-            Reply::Refused(error) => return Err(format!("{operation} was refused: {error:?}")),
+            Reply::Refused(_) => Answer::Refused,
             Reply::Failed(_) => Answer::Unknown,
             Reply::Hung => return Err(format!("{operation} {place:?} hung")),
         };
         self.oracle.answered(pending, answer);
-        Ok(answer != Answer::Unknown)
+        Ok(heard(reply))
+    }
+
+    /// Puts one value at several places of one table with a single call.
+    pub async fn batch(&self, places: &[Place], value: u64) -> Result<Heard, Violation> {
+        let puts: Vec<Value> =
+            places.iter().map(|place| json!({"PutRequest": {"Item": place.item_json(value)}})).collect();
+        let table = &places.first().ok_or("a batch is not empty")?.table;
+        let pending: Vec<Pending> =
+            places.iter().map(|place| self.oracle.called(&place.key(), Action::Put(value))).collect();
+        let input = json!({"RequestItems": {table: puts}});
+        let reply = self.server.dynamodb(self.actor, "BatchWriteItem", input).await;
+        let answer = match &reply {
+            Reply::Answer(_) => Answer::Done,
+            Reply::Refused(_) => Answer::Refused,
+            Reply::Failed(_) => Answer::Unknown,
+            Reply::Hung => return Err("BatchWriteItem hung".to_owned()),
+        };
+        pending.into_iter().for_each(|one| self.oracle.answered(one, answer));
+        Ok(heard(reply))
+    }
+
+    /// Reads all items of one partition with a consistent Query; `places` are all that may be there, in order.
+    pub async fn query(&self, places: &[Place], forward: bool) -> Result<Heard, Violation> {
+        let first = places.first().ok_or("a partition has a place")?;
+        let pending: Vec<Pending> =
+            places.iter().map(|place| self.oracle.called(&place.key(), Action::Read)).collect();
+        let input = json!({
+            "TableName": first.table,
+            "ConsistentRead": true,
+            "ScanIndexForward": forward,
+            "KeyConditionExpression": "p = :p",
+            "ExpressionAttributeValues": {":p": {"S": first.partition}},
+        });
+        let reply = self.server.dynamodb(self.actor, "Query", input).await;
+        if let Reply::Answer(answer) = &reply {
+            let items = answer["Items"].as_array().ok_or("a Query answers with items")?;
+            let mut sorts: Vec<&str> = items.iter().filter_map(|item| item["s"]["S"].as_str()).collect();
+            if !forward {
+                sorts.reverse();
+            }
+            if !sorts.is_sorted_by(|one, next| one < next) {
+                return Err(format!("a Query's items are out of order: {answer}"));
+            }
+            for (place, pending) in places.iter().zip(pending) {
+                let item = items.iter().find(|item| item["s"]["S"] == *place.sort);
+                self.oracle.answered(pending, Answer::Saw(state(item)?));
+            }
+        } else if reply == Reply::Hung {
+            return Err("Query hung".to_owned());
+        }
+        Ok(heard(reply))
     }
 
     /// An eventually consistent read.
-    pub async fn glance(&self, place: &Place) -> Result<(), Violation> {
+    pub async fn glance(&self, place: &Place) -> Result<Heard, Violation> {
         let input = json!({"TableName": place.table, "Key": place.key_json()});
-        match self.server.dynamodb(self.actor, "GetItem", input).await {
-            Reply::Answer(answer) => self.oracle.check_eventual(&place.key(), state(answer.get("Item"))?),
-            Reply::Refused(error) => Err(format!("GetItem was refused: {error:?}")),
-            Reply::Failed(_) => Ok(()),
-            Reply::Hung => Err(format!("GetItem {place:?} hung")),
+        let reply = self.server.dynamodb(self.actor, "GetItem", input).await;
+        match &reply {
+            Reply::Answer(answer) => self.oracle.check_eventual(&place.key(), state(answer.get("Item"))?)?,
+            Reply::Refused(_) | Reply::Failed(_) => {}
+            Reply::Hung => return Err(format!("GetItem {place:?} hung")),
         }
+        Ok(heard(reply))
+    }
+}
+
+fn heard(reply: Reply) -> Heard {
+    match reply {
+        Reply::Refused(error) if error.code == "ConditionalCheckFailedException" => Heard::Done,
+        Reply::Refused(error) => Heard::Refused(error),
+        Reply::Failed(error) => Heard::Failed(error),
+        Reply::Answer(_) | Reply::Hung => Heard::Done,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::register::{self, Action, Answer, Operation, State};
 #[derive(Clone, Debug, Default)]
 pub struct Oracle(Arc<Mutex<Known>>);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Known {
     // Calls and answers, counted together.
     moment: u64,
@@ -22,7 +22,7 @@ struct Known {
     next_value: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Segment {
     before: State,
     operations: Vec<Operation>,
@@ -110,8 +110,13 @@ impl Oracle {
     }
 
     /// The table is gone, and with it every item.
-    pub fn forget(&self, prefix: &str) {
-        self.0.lock().items.retain(|key, _| !key.starts_with(prefix));
+    pub fn forget(&self, table: &str) {
+        self.0.lock().items.retain(|key, _| !key.starts_with(&format!("{table}/")));
+    }
+
+    /// What is known, apart from what becomes known later.
+    pub fn copy(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.0.lock().clone())))
     }
 
     /// The keys that anybody touched.
@@ -123,8 +128,11 @@ impl Oracle {
 impl Segment {
     // A read that nobody heard the answer of says nothing.
     fn told(&self) -> Vec<Operation> {
-        let says_something =
-            |operation: &&Operation| (operation.action, operation.answer) != (Action::Read, Answer::Unknown);
+        let says_something = |operation: &&Operation| match operation.answer {
+            Answer::Refused => false,
+            Answer::Unknown => operation.action != Action::Read,
+            _ => true,
+        };
         self.operations.iter().filter(says_something).copied().collect()
     }
 

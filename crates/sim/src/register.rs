@@ -46,6 +46,8 @@ pub enum Answer {
     Done,
     /// The condition did not hold.
     ConditionFailed,
+    /// The server would not do it, for another reason. A refusal does nothing, so it has no place in the order.
+    Refused,
     /// It failed, or nobody heard the answer.
     Unknown,
 }
@@ -89,7 +91,7 @@ impl Action {
         let fits = match answer {
             Answer::Saw(told) => told == seen,
             Answer::Done | Answer::Unknown => true,
-            Answer::ConditionFailed => false,
+            Answer::ConditionFailed | Answer::Refused => false,
         };
         fits.then_some(after)
     }

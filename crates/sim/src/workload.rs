@@ -1,16 +1,17 @@
 //! The life of one seeded world: runs in which actors work and things go wrong, and audits in between.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
-use serde_json::json;
 
+use crate::actors::{Actor, Role, shared_place};
+use crate::audit::audit;
+use crate::estate::MAIN;
 use crate::fault::{Failure, Fault, Plan};
-use crate::items::{Client, Place, Violation, state};
+use crate::items::{Client, Heard, Violation};
 use crate::random::Dice;
-use crate::register::{Action, State};
-use crate::server::{Reply, Server};
+use crate::register::Action;
+use crate::server::Reply;
 use crate::world::{Ended, World};
 
 /// Lives through one world; an error says what is wrong with it.
@@ -22,26 +23,13 @@ pub fn live(seed: u64) -> (World, Result<(), Violation>) {
 
 fn live_in(world: &mut World) -> Result<(), Violation> {
     let dice = world.dice("workload");
-    set_up(world)?;
+    settle(world, dice.chance(1, 2))?;
     for round in 0..ROUNDS {
         let plan = plan(world, &dice, round);
-        let actors_dice: Vec<Dice> =
-            (0..ACTORS).map(|actor| world.dice(&format!("round {round} actor {actor}"))).collect();
+        let rest_millis_max = *dice.pick(&[50, 500, 30_000]);
         let closes = dice.chance(1, 3);
-        let oracle = world.oracle.clone();
-        let ended = world.run(plan, async |server| {
-            let actors = actors_dice.iter().enumerate().map(|(actor, dice)| {
-                let client = Client { server: server.clone(), oracle: oracle.clone(), actor: actor as u64 };
-                async move { work(&client, dice).await }
-            });
-            let worked: Result<Vec<()>, Violation> = join_all(actors).await.into_iter().collect();
-            if worked.is_ok() && closes {
-                server.app.close().await;
-            }
-            worked
-        });
-        match ended {
-            Ended::Finished(worked) => drop(worked?),
+        match run(world, plan, round, rest_millis_max, closes) {
+            Ended::Finished(worked) => worked?,
             Ended::Crashed | Ended::NotStarted(_) => {}
             Ended::Hung => return Err("the server hung while it started".to_owned()),
         }
@@ -50,89 +38,73 @@ fn live_in(world: &mut World) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Makes the table.
-pub fn set_up(world: &mut World) -> Result<(), Violation> {
+/// Makes the keys and the main table, under the first key or under the service's own.
+pub fn settle(world: &mut World, guarded: bool) -> Result<(), Violation> {
+    let (oracle, estate) = (world.oracle.clone(), world.estate.clone());
     let ended = world.run(Plan::calm(), async |server| {
-        let input = json!({
-            "TableName": TABLE,
-            "BillingMode": "PAY_PER_REQUEST",
-            "KeySchema": [
-                {"AttributeName": "p", "KeyType": "HASH"},
-                {"AttributeName": "s", "KeyType": "RANGE"},
-            ],
-            "AttributeDefinitions": [
-                {"AttributeName": "p", "AttributeType": "S"},
-                {"AttributeName": "s", "AttributeType": "S"},
-            ],
-        });
-        match server.dynamodb(0, "CreateTable", input).await {
+        let client = Client { server, oracle, actor: 0 };
+        for _ in 0..2 {
+            estate.add_key(client.create_key().await?.ok_or("CreateKey failed on a calm disk")?);
+        }
+        let arns = estate.key_arns();
+        match client.create_table(MAIN, guarded.then_some(arns[0].as_str())).await {
             Reply::Answer(_) => Ok(()),
             other => Err(format!("CreateTable on a calm disk: {other:?}")),
         }
     });
+    world.estate.set_passing(Some(false));
     match ended {
         Ended::Finished(done) => done,
         other => Err(format!("the first start: {other:?}")),
     }
 }
 
-/// Reads every item on a calm disk, with nobody else about, and checks all that was answered since the last time.
-pub fn audit(world: &mut World) -> Result<(), Violation> {
-    let oracle = world.oracle.clone();
-    let ended = world.run(Plan::calm(), async |server: Server| {
-        let client = Client { server: server.clone(), oracle: oracle.clone(), actor: 0 };
-        let mut states: BTreeMap<String, State> = BTreeMap::new();
-        for key in oracle.keys() {
-            let place = Place::of_key(&key);
-            if !client.act(&place, Action::Read).await? {
-                return Err(format!("item {key} cannot be read on a calm disk"));
-            }
+fn run(
+    world: &mut World,
+    plan: Plan,
+    round: u64,
+    rest_millis_max: u64,
+    closes: bool,
+) -> Ended<Result<(), Violation>> {
+    let roles = [Role::Worker, Role::Worker, Role::Worker, Role::Warden, Role::Builder];
+    let dice = roles.iter().enumerate().map(|(actor, _)| world.dice(&format!("round {round} actor {actor}")));
+    let dice: Vec<Dice> = dice.collect();
+    let (oracle, estate) = (world.oracle.clone(), world.estate.clone());
+    world.run(plan, async |server| {
+        let actors = dice.into_iter().zip(roles).enumerate().map(|(number, (dice, role))| {
+            let client = Client { server: server.clone(), oracle: oracle.clone(), actor: number as u64 };
+            let steps = if role == Role::Worker { WORKER_STEPS } else { OTHER_STEPS };
+            let actor = Actor { client, dice, estate: estate.clone(), steps, rest_millis_max };
+            async move { actor.work(role).await }
+        });
+        let worked: Result<Vec<()>, Violation> = join_all(actors).await.into_iter().collect();
+        worked?;
+        if closes {
+            server.app.close().await;
+        } else {
+            let client = Client { server, oracle, actor: 0 };
+            heal(&client, &estate.key_arns()).await?;
         }
-        let input = json!({"TableName": TABLE, "ConsistentRead": true});
-        let Reply::Answer(answer) = server.dynamodb(0, "Scan", input).await else {
-            return Err("the table cannot be scanned on a calm disk".to_owned());
-        };
-        for key in oracle.keys() {
-            states.insert(key, None);
-        }
-        for item in answer["Items"].as_array().ok_or("a Scan answers with items")? {
-            let text = |name: &str| item[name]["S"].as_str().unwrap_or_default().to_owned();
-            let place = Place { table: TABLE.to_owned(), partition: text("p"), sort: text("s") };
-            states.insert(place.key(), state(Some(item))?);
-        }
-        Ok(states)
-    });
-    match ended {
-        Ended::Finished(states) => world.oracle.audited(&states?),
-        other => Err(format!("the server on a calm disk: {other:?}")),
-    }
+        Ok(())
+    })
 }
 
-async fn work(client: &Client, dice: &Dice) -> Result<(), Violation> {
-    for _ in 0..STEPS {
-        if dice.chance(1, 4) {
-            tokio::time::sleep(Duration::from_millis(dice.below(200))).await;
+// INVARIANT (serving resumes): once the disk is mended, a server that lives on serves again by itself.
+async fn heal(client: &Client, key_arns: &[String]) -> Result<(), Violation> {
+    client.server.store.mend();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    for arn in key_arns {
+        if !client.set_key(arn, true).await? {
+            return Err("the disk is mended, but a key cannot be enabled".to_owned());
         }
-        let place = Place {
-            table: TABLE.to_owned(),
-            partition: format!("p{}", dice.below(2)),
-            sort: format!("s{}", dice.below(3)),
-        };
-        if client.oracle.is_full(&place.key()) {
-            continue;
+    }
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let place = shared_place(0, 0);
+    for action in [Action::Put(client.oracle.new_value()), Action::Read] {
+        let heard = client.act(&place, action).await?;
+        if heard != Heard::Done {
+            return Err(format!("the disk is mended, but {action:?}: {heard:?}"));
         }
-        let action = match dice.below(10) {
-            0..3 => Action::Put(client.oracle.new_value()),
-            3 => Action::Create(client.oracle.new_value()),
-            4 => Action::Delete,
-            5..7 => Action::Increment,
-            7..9 => Action::Read,
-            _ => {
-                client.glance(&place).await?;
-                continue;
-            }
-        };
-        client.act(&place, action).await?;
     }
     Ok(())
 }
@@ -145,7 +117,8 @@ fn plan(world: &World, dice: &Dice, round: u64) -> Plan {
         Fault::FailAfter(Failure::Final),
         Fault::Delay(3_000),
     ];
-    let thrown = Plan::thrown(world.dice(&format!("faults {round}")), dice.below(60), kinds.to_vec());
+    let per_mille = *dice.pick(&[0, 10, 50]);
+    let thrown = Plan::thrown(world.dice(&format!("faults {round}")), per_mille, kinds.to_vec());
     if dice.chance(2, 3) {
         let crash = *dice.pick(&[Fault::CrashBefore, Fault::CrashAfter]);
         thrown.and_at(1 + dice.below(CRASH_BY_CALL), crash)
@@ -154,8 +127,7 @@ fn plan(world: &World, dice: &Dice, round: u64) -> Plan {
     }
 }
 
-const TABLE: &str = "t";
-const ROUNDS: u64 = 2;
-const ACTORS: u64 = 3;
-const STEPS: usize = 12;
-const CRASH_BY_CALL: u64 = 60;
+const ROUNDS: u64 = 3;
+const WORKER_STEPS: u64 = 15;
+const OTHER_STEPS: u64 = 5;
+const CRASH_BY_CALL: u64 = 200;

@@ -11,6 +11,7 @@ use strongroom_server::storage::{DataSetting, Doors, Place};
 
 use crate::clock::{SimClock, WORLD_BEGINS_MILLIS};
 use crate::disk::Disk;
+use crate::estate::Estate;
 use crate::fault::Plan;
 use crate::faulty_store::FaultyStore;
 use crate::history::History;
@@ -28,6 +29,8 @@ pub struct World {
     pub history: History,
     /// What must be.
     pub oracle: Oracle,
+    /// Which keys and tables there are.
+    pub estate: Estate,
     /// How the server is set up.
     pub settings: Settings,
     random: Arc<Dice>,
@@ -77,9 +80,22 @@ impl World {
             disk: Arc::default(),
             history: History::default(),
             oracle: Oracle::default(),
+            estate: Estate::default(),
             settings: Settings::thrown(&Dice::new(seed, "settings")),
             random: Arc::new(Dice::new(seed, "server")),
             now_millis: WORLD_BEGINS_MILLIS,
+        }
+    }
+
+    /// The same world, so far; what happens in one from now on does not happen in the other.
+    pub fn copy(&self) -> Self {
+        Self {
+            disk: Arc::new(self.disk.copy()),
+            history: History::default(),
+            oracle: self.oracle.copy(),
+            estate: self.estate.copy(),
+            random: Arc::new(Dice::new(self.seed, "copy of the server")),
+            ..*self
         }
     }
 
