@@ -18,6 +18,8 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use rustix::fs::{FlockOperation, flock};
 
+use super::doors::Doors;
+
 /// What the setting `data` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DataSetting {
@@ -48,6 +50,8 @@ impl std::fmt::Display for DataSetting {
 pub struct Place {
     /// The store of sealed objects, not sealing yet.
     pub store: Arc<dyn ObjectStore>,
+    /// Time and chance for the databases kept here.
+    pub doors: Doors,
     root: Option<PathBuf>,
     _lock: Option<File>,
 }
@@ -95,9 +99,14 @@ impl Place {
     /// Opens the place, creating an empty directory where there is none.
     pub fn open(setting: &DataSetting) -> Result<Self, PlaceError> {
         match setting {
-            DataSetting::Memory => Ok(Self { store: Arc::new(InMemory::new()), root: None, _lock: None }),
+            DataSetting::Memory => Ok(Self::over(Arc::new(InMemory::new()), Doors::default())),
             DataSetting::Directory(path) => Self::open_directory(path, true),
         }
+    }
+
+    /// A place over a store of the caller's, which holds sealed objects only and belongs to this process alone.
+    pub fn over(store: Arc<dyn ObjectStore>, doors: Doors) -> Self {
+        Self { store, doors, root: None, _lock: None }
     }
 
     /// Opens a directory that must exist already.
@@ -181,7 +190,12 @@ impl Place {
         let store = LocalFileSystem::new_with_prefix(&store_root)
             .map_err(|error| io_error(io::Error::other(error)))?
             .with_fsync(true);
-        Ok(Self { store: Arc::new(store), root: Some(path.to_owned()), _lock: Some(lock) })
+        Ok(Self {
+            store: Arc::new(store),
+            doors: Doors::default(),
+            root: Some(path.to_owned()),
+            _lock: Some(lock),
+        })
     }
 }
 
