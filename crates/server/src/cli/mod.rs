@@ -1,6 +1,7 @@
 //! The command line.
 
 mod banner;
+mod bench;
 mod logging;
 mod root_key;
 mod serve;
@@ -27,6 +28,8 @@ struct CommandLine {
 enum Command {
     /// Serve DynamoDB, KMS, CloudTrail and STS on one port
     Serve(Box<ServeArguments>),
+    /// Load a DynamoDB endpoint, and say how fast it answers and what that costs
+    Bench(bench::BenchArguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -42,6 +45,7 @@ struct ServeArguments {
 pub fn run() -> ExitCode {
     let done = match CommandLine::parse().command {
         Command::Serve(arguments) => serve(*arguments),
+        Command::Bench(arguments) => bench::run(&arguments).map_err(Into::into),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
