@@ -4,6 +4,7 @@ pub mod block_cache;
 pub mod database;
 pub mod error;
 mod maintenance;
+pub mod offline;
 pub mod place;
 pub mod system;
 

@@ -31,7 +31,7 @@ pub(super) struct Endpoint {
 
 /// Why an endpoint cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum EndpointError {
+pub(in crate::cli) enum EndpointError {
     /// It is no URL of a server.
     #[error("`{0}` is no endpoint: `http://host:port` or `https://host:port` is wanted")]
     Url(String),
@@ -61,7 +61,7 @@ pub(super) enum EndpointError {
 
 /// A request failed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum CallError {
+pub(in crate::cli) enum CallError {
     /// The server refused it.
     #[error("{code}: {message}")]
     Refused {
@@ -133,7 +133,7 @@ impl Connection {
     /// Sends a request and returns the whole answer's body.
     pub(super) async fn call(&mut self, endpoint: &Endpoint, ready: Ready) -> Result<Bytes, CallError> {
         let broken = |error: hyper::Error| CallError::Connection(error.into());
-        let request = endpoint.request(ready).map_err(|error| CallError::Connection(error.into()))?;
+        let request = endpoint.request(ready).map_err(CallError::Connection)?;
         self.sender.ready().await.map_err(broken)?;
         let answer = self.sender.send_request(request).await.map_err(broken)?;
         let status = answer.status();

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::histogram::Histogram;
 use super::workload::Workload;
+use crate::cli::numbers::grouped;
 
 /// What the workers counted while it was measured.
 pub(super) struct Tally {
@@ -197,18 +198,6 @@ fn time(micros: u64) -> String {
         1_000..1_000_000 => format!("{:.2} ms", micros as f64 / 1e3),
         _ => format!("{:.2} s", micros as f64 / 1e6),
     }
-}
-
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]
