@@ -106,6 +106,7 @@ impl App {
         })
         .await?;
         engine.start();
+        kms.start();
         Ok(Self { engine, kms, system })
     }
 

@@ -8,10 +8,20 @@ pub(super) fn string_hash(text: &str) -> u32 {
 /// The order in which a table goes through entries of these hash codes, given
 /// in the order in which they were added: their positions in `hashes`.
 pub(super) fn table_order(hashes: &[u32]) -> Vec<usize> {
-    let spread: Vec<u32> = hashes.iter().map(|hash| hash ^ (hash >> 16)).collect();
-    let bucket_of = |entry: usize, buckets: usize| spread[entry] as usize & (buckets - 1);
+    let bucket_of = |entry: usize, buckets: usize| {
+        let hash = hashes[entry];
+        (hash ^ (hash >> 16)) as usize & (buckets - 1)
+    };
+    let mut order: Vec<usize> = (0..hashes.len()).collect();
+    let buckets = if hashes.len() <= CHAIN_MAX { BUCKETS_MIN } else { bucket_count(hashes.len(), bucket_of) };
+    order.sort_by_key(|entry| bucket_of(*entry, buckets));
+    order
+}
+
+/// How many buckets a table has after this many entries were added.
+fn bucket_count(entries: usize, bucket_of: impl Fn(usize, usize) -> usize) -> usize {
     let mut chains = vec![0usize; BUCKETS_MIN];
-    for entry in 0..spread.len() {
+    for entry in 0..entries {
         let bucket = bucket_of(entry, chains.len());
         chains[bucket] += 1;
         // A small table grows also because of one long chain.
@@ -24,9 +34,7 @@ pub(super) fn table_order(hashes: &[u32]) -> Vec<usize> {
             }
         }
     }
-    let mut order: Vec<usize> = (0..spread.len()).collect();
-    order.sort_by_key(|entry| bucket_of(*entry, chains.len()));
-    order
+    chains.len()
 }
 
 const BUCKETS_MIN: usize = 16;

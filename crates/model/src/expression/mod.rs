@@ -95,3 +95,13 @@ pub const PATH_ELEMENTS_MAX: usize = 32;
 
 /// The most values that IN compares with.
 pub const IN_OPERANDS_MAX: usize = 100;
+
+/// Parsed expressions may be kept and used by any thread.
+const _: () = {
+    const fn is_shareable<T: Send + Sync + 'static>() {}
+    is_shareable::<Condition>();
+    is_shareable::<KeyConditions>();
+    is_shareable::<Update>();
+    is_shareable::<Projection>();
+    is_shareable::<ExpressionError>();
+};

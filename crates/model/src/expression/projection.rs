@@ -59,7 +59,7 @@ impl Projection {
 /// Checks words first, then what they stand for, from the last path to the first.
 fn parse(source: &str, placeholders: &mut Placeholders) -> Result<Projection, String> {
     let mut tokens = Tokens::new(source);
-    let mut syntax = Tree::default();
+    let mut syntax = Tree::with_room();
     let mut ids = Vec::new();
     loop {
         ids.push(syntax.take_path(&mut tokens)?);
@@ -75,7 +75,7 @@ fn parse(source: &str, placeholders: &mut Placeholders) -> Result<Projection, St
     let mut tree = PathTree::default();
     for id in ids.iter().rev() {
         let path = syntax.resolve_path(*id, source, placeholders)?;
-        tree.insert(&path)?;
+        tree.insert(&path, paths.len())?;
         paths.push(path);
     }
     paths.reverse();

@@ -11,11 +11,32 @@ pub(super) fn is_reserved(name: &str) -> bool {
     };
     upper.copy_from_slice(name.as_bytes());
     upper.make_ascii_uppercase();
-    RESERVED_WORDS.binary_search_by(|word| word.as_bytes().cmp(upper)).is_ok()
+    let letter = upper.first().map_or(usize::MAX, |letter| usize::from(letter.wrapping_sub(b'A')));
+    let (Some(first), Some(end)) = (WORDS_BEFORE.get(letter), WORDS_BEFORE.get(letter.saturating_add(1)))
+    else {
+        return false;
+    };
+    let words = &RESERVED_WORDS[usize::from(*first)..usize::from(*end)];
+    words.binary_search_by(|word| word.as_bytes().cmp(upper)).is_ok()
 }
 
 /// The length of the longest word.
 const LENGTH_MAX: usize = 14;
+
+/// How many words start with a letter before this one, from A to the one after Z.
+static WORDS_BEFORE: [u16; 27] = {
+    let mut before = [0; 27];
+    let mut word = 0;
+    while word < RESERVED_WORDS.len() {
+        let mut letter = (RESERVED_WORDS[word].as_bytes()[0] - b'A') as usize + 1;
+        while letter < before.len() {
+            before[letter] += 1;
+            letter += 1;
+        }
+        word += 1;
+    }
+    before
+};
 
 /// The words, sorted.
 #[rustfmt::skip]

@@ -80,9 +80,13 @@ impl Function {
 /// What a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NodeKind {
-    /// A document path; once resolved, its index in [`Tree::paths`].
+    /// A path as in the source: from one of [`Tree::elements`] up to another.
+    SourcePath(u16, u16),
+    /// A value as in the source.
+    SourceValue,
+    /// A document path, by its index in [`Tree::paths`].
     Path(u16),
-    /// A value; once resolved, its index in [`Tree::values`].
+    /// A value, by its index in [`Tree::values`].
     Value(u16),
     /// A function of a known name, or of one that no function has.
     Call(Option<Function>),
@@ -119,17 +123,16 @@ struct SourceElement {
 }
 
 /// See the module's text.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Tree {
     pub(super) nodes: Vec<Node>,
     pub(super) paths: Vec<Path>,
     pub(super) values: Vec<Arc<AttributeValue>>,
     /// All nodes with something to resolve or check, children before parents.
     finished: Vec<NodeId>,
-    /// The elements of the paths in the source.
+    /// The elements of the paths in the source; an unresolved path says where
+    /// its own start and end.
     elements: Vec<SourceElement>,
-    /// Where each unresolved path starts and ends in `elements`.
-    path_elements: Vec<(u16, u16)>,
 }
 
 impl Tree {
@@ -179,6 +182,17 @@ impl Tree {
     }
 
     // Building.
+
+    /// A tree with room for a small expression.
+    pub(super) fn with_room() -> Tree {
+        Tree {
+            nodes: Vec::with_capacity(8),
+            paths: Vec::new(),
+            values: Vec::new(),
+            finished: Vec::with_capacity(8),
+            elements: Vec::with_capacity(8),
+        }
+    }
 
     /// Adds a node that stands at a token. A source of 4 KB has fewer nodes
     /// than `NodeId` counts.
@@ -239,9 +253,8 @@ impl Tree {
                 break;
             }
         }
-        let unresolved = NodeKind::Path(self.path_elements.len() as u16);
-        self.path_elements.push((first, self.elements.len() as u16));
-        Ok(self.push(unresolved, Token { kind: TokenKind::Name, start, end }))
+        let kind = NodeKind::SourcePath(first, self.elements.len() as u16);
+        Ok(self.push(kind, Token { kind: TokenKind::Name, start, end }))
     }
 
     fn take_path_name(&mut self, tokens: &mut Tokens<'_>) -> Result<u16, String> {
@@ -327,12 +340,12 @@ impl Tree {
     ) -> Result<bool, String> {
         let node = *self.node(id);
         let resolved = match node.kind {
-            NodeKind::Path(_) => {
+            NodeKind::SourcePath(..) => {
                 let path = self.resolve_path(id, source, placeholders)?;
                 self.paths.push(path);
                 NodeKind::Path(self.paths.len() as u16 - 1)
             }
-            NodeKind::Value(_) => {
+            NodeKind::SourceValue => {
                 let text = &source[usize::from(node.start)..usize::from(node.end)];
                 let value = placeholders.use_value(text).ok_or_else(|| {
                     format!(
@@ -351,8 +364,13 @@ impl Tree {
 
     /// Refuses more than 300 operators and functions.
     pub(super) fn check_operator_count(&self) -> Result<(), String> {
-        let is_operator = |node: &&Node| !matches!(node.kind, NodeKind::Path(_) | NodeKind::Value(_));
-        if self.nodes.iter().filter(is_operator).nth(OPERATORS_MAX).is_some() {
+        let is_operand = |kind| {
+            matches!(
+                kind,
+                NodeKind::SourcePath(..) | NodeKind::SourceValue | NodeKind::Path(_) | NodeKind::Value(_)
+            )
+        };
+        if self.nodes.iter().filter(|node| !is_operand(node.kind)).nth(OPERATORS_MAX).is_some() {
             return Err(format!(
                 "The expression contains too many operators; operator count: {}",
                 OPERATORS_MAX + 1
@@ -365,15 +383,13 @@ impl Tree {
     pub(super) fn forget_source(&mut self) {
         self.finished = Vec::new();
         self.elements = Vec::new();
-        self.path_elements = Vec::new();
     }
 
     fn elements_of(&self, id: NodeId) -> &[SourceElement] {
-        let NodeKind::Path(index) = self.node(id).kind else {
-            return &[];
-        };
-        let (first, end) = self.path_elements[usize::from(index)];
-        &self.elements[usize::from(first)..usize::from(end)]
+        match self.node(id).kind {
+            NodeKind::SourcePath(first, end) => &self.elements[usize::from(first)..usize::from(end)],
+            _ => &[],
+        }
     }
 }
 

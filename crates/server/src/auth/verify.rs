@@ -267,3 +267,11 @@ const EXPIRES_SECS_MAX: i64 = 604_800;
 const DAY_BYTES: usize = 8;
 const REGION_BYTES_MAX: usize = 64;
 const KNOWN_MAX: usize = 4096;
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests;
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod oracle;

@@ -21,10 +21,17 @@ pub(crate) fn encrypt(
     Ok(blob::seal(&material.secret, header, context, plaintext, random))
 }
 
-/// The id of the key that a ciphertext says it was made with.
-pub(crate) fn key_id(ciphertext: &[u8]) -> Result<String, KmsError> {
-    let header = blob::header(ciphertext).ok_or_else(KmsError::invalid_ciphertext)?;
-    Ok(uuid::Uuid::from_bytes(header.key_id).to_string())
+/// What a ciphertext says it was made with. True only once the ciphertext has opened.
+pub(crate) struct Named {
+    pub key_id: String,
+    pub material_id: [u8; 32],
+}
+
+/// Reads what a ciphertext says it was made with.
+pub(crate) fn named(ciphertext: &[u8]) -> Result<Named, KmsError> {
+    let BlobHeader { key_id, material_id } =
+        blob::header(ciphertext).ok_or_else(KmsError::invalid_ciphertext)?;
+    Ok(Named { key_id: uuid::Uuid::from_bytes(key_id).to_string(), material_id })
 }
 
 /// Opens a ciphertext of this key, and says which material it was made with.

@@ -1,6 +1,7 @@
 //! What comes due by itself: the end of keys whose waiting period is over.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -11,6 +12,21 @@ use super::state::Change;
 use crate::audit::{Actor, Event, uuid};
 
 impl Kms {
+    /// Destroys keys whose time has come, once a minute, until the process ends.
+    pub fn start(self: &Arc<Self>) {
+        let kms = Arc::downgrade(self);
+        tokio::spawn(async move {
+            while let Some(kms) = kms.upgrade() {
+                if let Err(error) = kms.run_due(kms.now_millis()).await {
+                    let cause = std::error::Error::source(&error).map(ToString::to_string);
+                    tracing::warn!(%error, cause, "keys whose waiting period is over are not destroyed yet");
+                }
+                drop(kms);
+                tokio::time::sleep(STEP).await;
+            }
+        });
+    }
+
     /// Destroys every key whose waiting period was over at `now_millis`; returns how many.
     ///
     /// Such a key is treated as gone from that moment on, whether this has run
@@ -42,3 +58,6 @@ impl Kms {
         Ok(due.len())
     }
 }
+
+/// How often due keys are looked for, in real time; what is due is the injected clock's to say.
+const STEP: Duration = Duration::from_secs(60);

@@ -118,7 +118,13 @@ impl KmsError {
 
 impl From<KmsError> for ApiError {
     fn from(error: KmsError) -> Self {
-        let status = if matches!(error, KmsError::Storage(_)) { 500 } else { 400 };
+        let status = match &error {
+            KmsError::Refused { .. } => 400,
+            KmsError::Storage(cause) => {
+                tracing::error!(error = %cause, "a key call failed in storage");
+                500
+            }
+        };
         Self::new(error.code(), error.message()).with_status(status)
     }
 }

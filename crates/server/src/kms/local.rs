@@ -142,7 +142,7 @@ impl LocalTableKms {
             }
         }
         key.check_enabled()?;
-        if cipher::key_id(wrapped)? != *key.id {
+        if cipher::named(wrapped)?.key_id != *key.id {
             return Err(KmsError::incorrect_key());
         }
         let (mut plaintext, _) = cipher::decrypt(&key, wrapped, &context.pairs())?;

@@ -115,6 +115,15 @@ impl Kms {
         self.key(&place, key_id)
     }
 
+    /// Whether a live key of `place` has this material. Looks at every key: for error texts only.
+    pub(crate) fn has_material(&self, place: &Place, material_id: &[u8; 32]) -> bool {
+        let now = self.now_millis();
+        let state = self.state.read();
+        let keys = state.keys(place).into_iter().flat_map(|keys| keys.keys.values());
+        let mut materials = keys.filter(|key| !key.is_expired(now)).flat_map(|key| &key.materials);
+        materials.any(|material| material.id == *material_id)
+    }
+
     /// The grants on a key, by grant id.
     pub(crate) fn grants(&self, key: &Key) -> Vec<Arc<Grant>> {
         let state = self.state.read();

@@ -32,7 +32,7 @@ pub(super) fn check(tree: &mut Tree, source: &str, placeholders: &mut Placeholde
 fn check_words(tree: &Tree, id: NodeId, source: &str) -> Result<(), String> {
     let node = tree.node(id);
     match node.kind {
-        NodeKind::Path(_) => tree.check_path_source(id, source),
+        NodeKind::SourcePath(..) => tree.check_path_source(id, source),
         NodeKind::Call(None) => {
             Err(invalid_function(&source[usize::from(node.start)..usize::from(node.end)]))
         }

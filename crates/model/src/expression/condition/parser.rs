@@ -11,7 +11,7 @@ use crate::expression::tree::{Function, NodeId, NodeKind, REDUNDANT_PARENTHESES,
 
 /// The tree of a condition and its root.
 pub(super) fn parse(source: &str) -> Result<(Tree, NodeId), String> {
-    let mut parser = Parser { tokens: Tokens::new(source), tree: Tree::default(), frames: Vec::new() };
+    let mut parser = Parser { tokens: Tokens::new(source), tree: Tree::with_room(), frames: Vec::new() };
     let root = parser.condition()?;
     Ok((parser.tree, root))
 }
@@ -164,7 +164,7 @@ impl Parser<'_> {
             }
             TokenKind::ValueRef => {
                 self.tokens.take();
-                let id = self.tree.push(NodeKind::Value(0), token);
+                let id = self.tree.push(NodeKind::SourceValue, token);
                 self.tree.finish(id);
                 Ok(Some(Part::new(id, Class::Operand)))
             }

@@ -4,8 +4,6 @@
 //! through targets and values from the last action to the first, and applies
 //! actions in the order of its tree of targets, which says whose error is told.
 
-use std::collections::BTreeMap;
-
 use super::parser::Parsed;
 use super::{Action, Operand, Section, Update};
 use crate::attribute::AttributeValue;
@@ -25,10 +23,10 @@ pub(super) fn check(parsed: Parsed, source: &str, placeholders: &mut Placeholder
     let mut paths: Vec<Path> = Vec::with_capacity(parsed_actions.len());
     for action in parsed_actions.iter().rev() {
         let path = tree.resolve_path(action.target, source, placeholders)?;
-        targets.insert(&path)?;
+        targets.insert(&path, paths.len())?;
         paths.push(path);
     }
-    let order = if paths.len() > 1 { targets.in_service_order() } else { Vec::new() };
+    let order = targets.in_service_order();
     targets.sort();
 
     for action in parsed_actions.iter().rev() {
@@ -45,22 +43,18 @@ pub(super) fn check(parsed: Parsed, source: &str, placeholders: &mut Placeholder
     tree.check_operator_count()?;
     tree.forget_source();
 
-    let actions = std::iter::zip(parsed_actions.into_iter().rev(), paths).map(|(action, target)| Action {
-        section: action.section,
-        target,
-        operand: if action.value == NONE { Operand::None } else { Operand::Node(action.value) },
+    // Paths and the positions in the order count from the last action.
+    let mut paths: Vec<Option<Path>> = paths.into_iter().map(Some).collect();
+    let actions = order.into_iter().filter_map(|position| {
+        let action = &parsed_actions[parsed_actions.len() - 1 - position];
+        Some(Action {
+            section: action.section,
+            target: paths[position].take()?,
+            operand: if action.value == NONE { Operand::None } else { Operand::Node(action.value) },
+        })
     });
-    Ok(Update { tree, actions: in_order(actions, order), targets, is_legacy: false })
-}
-
-/// The actions in the order of their targets, which differ from each other.
-fn in_order(actions: impl Iterator<Item = Action>, order: Vec<Path>) -> Vec<Action> {
-    if order.is_empty() {
-        return actions.collect();
-    }
-    let mut of_target: BTreeMap<Path, Action> =
-        actions.map(|action| (action.target.clone(), action)).collect();
-    order.iter().filter_map(|target| of_target.remove(target)).collect()
+    let actions = actions.collect();
+    Ok(Update { tree, actions, targets, is_legacy: false })
 }
 
 fn check_words(tree: &Tree, sections: &[(Section, usize)], source: &str) -> Result<(), String> {
@@ -83,7 +77,7 @@ fn check_words(tree: &Tree, sections: &[(Section, usize)], source: &str) -> Resu
 fn check_word(tree: &Tree, id: NodeId, source: &str) -> Result<(), String> {
     let node = tree.node(id);
     match node.kind {
-        NodeKind::Path(_) => tree.check_path_source(id, source),
+        NodeKind::SourcePath(..) => tree.check_path_source(id, source),
         NodeKind::Call(None) => {
             Err(invalid_function(&source[usize::from(node.start)..usize::from(node.end)]))
         }

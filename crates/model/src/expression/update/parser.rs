@@ -22,7 +22,7 @@ pub(super) struct ParsedAction {
 
 pub(super) fn parse(source: &str) -> Result<Parsed, String> {
     let mut tokens = Tokens::new(source);
-    let mut parsed = Parsed { tree: Tree::default(), actions: Vec::new(), sections: Vec::new() };
+    let mut parsed = Parsed { tree: Tree::with_room(), actions: Vec::new(), sections: Vec::new() };
     loop {
         let section = match tokens.current().kind {
             TokenKind::Set => Section::Set,
@@ -57,7 +57,7 @@ fn take_action(section: Section, tree: &mut Tree, tokens: &mut Tokens<'_>) -> Re
         Section::Remove => NONE,
         Section::Add | Section::Delete => {
             let token = tokens.expect(TokenKind::ValueRef)?;
-            let id = tree.push(NodeKind::Value(0), token);
+            let id = tree.push(NodeKind::SourceValue, token);
             tree.finish(id);
             id
         }
@@ -184,7 +184,7 @@ impl Values<'_, '_> {
             }
             TokenKind::ValueRef => {
                 self.tokens.take();
-                let id = self.tree.push(NodeKind::Value(0), token);
+                let id = self.tree.push(NodeKind::SourceValue, token);
                 self.tree.finish(id);
                 Ok(Some(Part::new(id)))
             }

@@ -86,7 +86,7 @@ async fn customers_keys_are_asked_for_over_the_network() {
     assert!(kms.has_grant(KEY, "ab", &books()).await.unwrap());
     kms.retire_grant(KEY, "ab", &books()).await.unwrap();
 
-    let asked = asked.lock().unwrap();
+    let asked = asked.lock().unwrap().clone();
     let operations: Vec<&str> = asked
         .iter()
         .map(|request| {

@@ -46,11 +46,19 @@ pub(super) fn key_of_ciphertext(
     action: &str,
 ) -> Result<Arc<Key>, KmsError> {
     let named = call.string(name).is_some().then(|| call.key(name, Aliases::Allowed, action)).transpose()?;
-    let key_id = cipher::key_id(ciphertext)?;
+    let made_with = cipher::named(ciphertext)?;
     if let Some(named) = named {
-        return if *named.id == key_id { Ok(named) } else { Err(KmsError::incorrect_key()) };
+        return if *named.id == made_with.key_id { Ok(named) } else { Err(KmsError::incorrect_key()) };
     }
-    let key = call.kms.key(&call.place, &key_id).ok_or_else(KmsError::ciphertext_of_unknown_key)?;
+    let key = call.kms.key(&call.place, &made_with.key_id);
+    let key = key.ok_or_else(|| {
+        if call.kms.has_material(&call.place, &made_with.material_id) {
+            // The material is here, so it is the key's id that was damaged.
+            KmsError::invalid_ciphertext()
+        } else {
+            KmsError::ciphertext_of_unknown_key()
+        }
+    })?;
     call.use_key(&key);
     authorize(call.requester(action), &key)?;
     Ok(key)
