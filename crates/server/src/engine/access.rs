@@ -7,7 +7,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use futures::TryStreamExt;
 use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore};
 use strongroom_seal::data_keys::DataKeys;
 use strongroom_seal::keyring::{Keyring, KeyringError, KeyringStore};
 use strongroom_seal::object::StoreId;
@@ -16,6 +18,7 @@ use strongroom_seal::store::SealedStore;
 
 use super::callers::{Callers, Standing};
 use super::catalogue::Engine;
+use super::lifecycle::unavailable;
 use super::open_table::OpenTable;
 use super::record::TableRecord;
 use super::table::{Opening, Refusal, Table};
@@ -124,11 +127,18 @@ impl Engine {
         };
         let data_keys = keyring.open(&table_key).map_err(keyring_error)?;
         drop(table_key);
+        self.check_manifest(&record).await?;
         let opening = self.opening(&record, keyring, data_keys, key_status).await?;
         if let Some(caller) = asker {
             opening.callers.renewed(caller, self.clock().now_millis());
         }
-        self.mark_accessible(table).await?;
+        table.set_refusal(None);
+        if record.inaccessible_millis.is_some() {
+            tracing::info!(table = %record.id, "the table is accessible again");
+        }
+        // Each opening writes a manifest: from now on a store without it is an older copy.
+        let manifest_id = opening.table.manifest_id();
+        self.save(table, TableRecord { inaccessible_millis: None, manifest_id, ..(*record).clone() }).await?;
         let opening = Arc::new(opening);
         table.set_opening(Some(Arc::clone(&opening)));
         Ok(opening)
@@ -172,6 +182,24 @@ impl Engine {
             )));
         }
         Ok(keyring)
+    }
+
+    // A table's folder that was put back from an older copy has an older newest manifest than the catalogue
+    // has seen, though each of its objects is authentic.
+    async fn check_manifest(&self, record: &TableRecord) -> Result<(), StorageError> {
+        let folder = Path::from(format!("{}/manifest", record.folder()));
+        let objects: Vec<_> = self.store().list(Some(&folder)).try_collect().await.map_err(unavailable)?;
+        let number = |meta: &ObjectMeta| meta.location.filename()?.split_once('.')?.0.parse::<u64>().ok();
+        let newest = objects.iter().filter_map(number).max().unwrap_or(0);
+        if newest < record.manifest_id {
+            return Err(StorageError::Damaged(format!(
+                "`{}` was rolled back: its newest manifest is {newest}, the catalogue has seen {}; put the newer copy \
+                 back, or restore the whole data directory from one backup",
+                record.folder(),
+                record.manifest_id
+            )));
+        }
+        Ok(())
     }
 
     pub(super) fn keyrings(&self, record: &TableRecord) -> KeyringStore {
@@ -289,7 +317,7 @@ impl Engine {
         }
         let record = table.record();
         if record.inaccessible_millis.is_none() {
-            tracing::warn!(table = %record.arn(), key = %record.protection.key_arn,
+            tracing::warn!(table = %record.id, key = %record.protection.key_arn,
                 "the table is inaccessible: its key cannot be used; enable the key to have it back");
             self.save(table, TableRecord { inaccessible_millis: Some(now_millis), ..(*record).clone() })
                 .await?;
@@ -302,7 +330,7 @@ impl Engine {
         table.set_refusal(None);
         let record = table.record();
         if record.inaccessible_millis.is_some() {
-            tracing::info!(table = %record.arn(), "the table is accessible again");
+            tracing::info!(table = %record.id, "the table is accessible again");
             self.save(table, TableRecord { inaccessible_millis: None, ..(*record).clone() }).await?;
         }
         Ok(())

@@ -41,7 +41,7 @@ impl Engine {
         for table in self.all_tables() {
             let _turn = table.turn.lock().await;
             if let Err(error) = self.close_table(&table).await {
-                tracing::warn!(table = %table.record().arn(), %error,
+                tracing::warn!(table = %table.record().id, %error,
                     "a table did not close cleanly; what was acknowledged is in its log");
             }
         }
@@ -55,7 +55,7 @@ impl Engine {
             if record.deleting {
                 let _turn = table.turn.lock().await;
                 if let Err(error) = self.clear_away(&table).await {
-                    tracing::warn!(table = %record.arn(), %error, "a deleted table is not cleared away yet");
+                    tracing::warn!(table = %record.id, %error, "a deleted table is not cleared away yet");
                 }
                 continue;
             }
@@ -71,15 +71,25 @@ impl Engine {
                 self.save_count(&table, now_millis).await;
                 self.renew_data_keys(&table).await;
             }
-            let idle = now_millis - table.used_millis() >= self.parts.idle_millis;
-            if idle && table.opening().is_some() {
+            let idle_millis = self.idle_millis(&record);
+            if now_millis - table.used_millis() >= idle_millis && table.opening().is_some() {
                 let _turn = table.turn.lock().await;
-                if now_millis - table.used_millis() >= self.parts.idle_millis
+                if now_millis - table.used_millis() >= idle_millis
                     && let Err(error) = self.close_table(&table).await
                 {
-                    tracing::warn!(table = %record.arn(), %error, "an idle table did not close cleanly");
+                    tracing::warn!(table = %record.id, %error, "an idle table did not close cleanly");
                 }
             }
+        }
+    }
+
+    // A table whose key is elsewhere stays open as long as its cached key may bridge an outage (R25):
+    // once closed, it would need the key service to open again.
+    fn idle_millis(&self, record: &TableRecord) -> i64 {
+        if self.is_remote(record) {
+            self.parts.idle_millis.max(self.parts.callers.outage_millis_max)
+        } else {
+            self.parts.idle_millis
         }
     }
 
@@ -93,8 +103,9 @@ impl Engine {
         let counted = opening.table.counted();
         opening.table.close().await?;
         let record = table.record();
-        if record.counted != counted {
-            self.save(table, TableRecord { counted, ..(*record).clone() }).await?;
+        let manifest_id = opening.table.manifest_id().max(record.manifest_id);
+        if (record.counted, record.manifest_id) != (counted, manifest_id) {
+            self.save(table, TableRecord { counted, manifest_id, ..(*record).clone() }).await?;
         }
         Ok(())
     }
@@ -160,7 +171,7 @@ impl Engine {
             self.lose(table).await
         };
         if let Err(error) = done {
-            tracing::warn!(table = %record.arn(), %error, "the state of the table's key could not be recorded");
+            tracing::warn!(table = %record.id, %error, "the state of the table's key could not be recorded");
         }
     }
 
@@ -172,7 +183,7 @@ impl Engine {
                 && record.protection.grants.iter().any(|grant| grant == grant_id);
             if held && !record.deleting {
                 if let Err(error) = self.lose(&table).await {
-                    tracing::warn!(table = %record.arn(), %error, "the loss of the table's grant could not be recorded");
+                    tracing::warn!(table = %record.id, %error, "the loss of the table's grant could not be recorded");
                 }
             }
         }

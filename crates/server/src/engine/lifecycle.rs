@@ -85,6 +85,7 @@ impl Engine {
             switch: None,
             inaccessible_millis: None,
             keyring_version: 1,
+            manifest_id: 0,
             switches_millis: Vec::new(),
             counted: Counted::default(),
         };

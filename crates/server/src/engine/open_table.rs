@@ -183,6 +183,11 @@ impl OpenTable {
         Counted { items: self.items.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
     }
 
+    /// The number of the newest manifest.
+    pub fn manifest_id(&self) -> u64 {
+        self.database.manifest_id()
+    }
+
     /// The keys that seal the table's objects.
     pub fn data_keys(&self) -> &Arc<DataKeys> {
         &self.data_keys

@@ -44,6 +44,9 @@ pub struct TableRecord {
     pub inaccessible_millis: Option<i64>,
     /// The newest keyring's version: an older one in the store is a rollback.
     pub keyring_version: u64,
+    /// The newest manifest's number when the table was last opened or closed: a store that has only older ones
+    /// was rolled back.
+    pub manifest_id: u64,
     /// When its key was changed in the last 24 hours, milliseconds since the Unix epoch.
     pub switches_millis: Vec<i64>,
     /// Items and bytes when they were last counted; they may lag behind by seconds.

@@ -21,7 +21,7 @@ impl Engine {
     /// Gives an open table fresh data keys where one has done enough.
     pub(super) async fn renew_data_keys(&self, table: &Arc<Table>) {
         if let Err(error) = self.try_renew_data_keys(table).await {
-            tracing::warn!(table = %table.record().arn(), %error,
+            tracing::warn!(table = %table.record().id, %error,
                 "the table's data keys could not be renewed; it will be tried again");
         }
     }

@@ -103,7 +103,7 @@ impl Engine {
     /// and asks for the old table key itself.
     pub(super) async fn finish_switch(&self, table: &Arc<Table>, old_key: Option<SecretKey>) {
         if let Err(error) = self.try_finish_switch(table, old_key).await {
-            tracing::warn!(table = %table.record().arn(), %error, "the change of key waits and will be tried again");
+            tracing::warn!(table = %table.record().id, %error, "the change of key waits and will be tried again");
         }
     }
 

@@ -199,6 +199,11 @@ impl Database {
         }
     }
 
+    /// The number of the newest manifest that this opening knows; it only grows.
+    pub fn manifest_id(&self) -> u64 {
+        self.db.manifest().id()
+    }
+
     /// Whether calls can still succeed; a database that failed stays closed.
     pub fn is_open(&self) -> bool {
         self.status.borrow().close_reason.is_none()

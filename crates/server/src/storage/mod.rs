@@ -6,6 +6,7 @@ pub mod doors;
 pub mod error;
 mod maintenance;
 pub mod offline;
+mod own_directory;
 pub mod place;
 pub mod system;
 

@@ -13,8 +13,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::own_directory::OwnDirectory;
 use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use rustix::fs::{FlockOperation, flock};
 
@@ -129,7 +129,7 @@ impl Place {
             take_lock(lock, path)?;
         }
         check_format(&found, path)?;
-        let store = local_store(&path.join("store")).map_err(io_error)?;
+        let store = OwnDirectory::open(path.join("store")).map_err(io_error)?;
         Ok(Self { store: Arc::new(store), doors: Doors::default(), root: Some(path.to_owned()), _lock: lock })
     }
 
@@ -192,7 +192,7 @@ impl Place {
             sync_directory(parent).map_err(io_error)?;
         }
         remove_unfinished(&store_root).map_err(io_error)?;
-        let store = local_store(&store_root).map_err(io_error)?;
+        let store = OwnDirectory::open(store_root).map_err(io_error)?;
         Ok(Self {
             store: Arc::new(store),
             doors: Doors::default(),
@@ -217,11 +217,6 @@ fn check_format(found: &str, path: &Path) -> Result<(), PlaceError> {
         return Ok(());
     }
     Err(PlaceError::Format { path: path.to_owned(), found: found.trim().to_owned() })
-}
-
-fn local_store(store_root: &Path) -> io::Result<LocalFileSystem> {
-    let store = LocalFileSystem::new_with_prefix(store_root).map_err(io::Error::other)?;
-    Ok(store.with_fsync(true))
 }
 
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
