@@ -143,8 +143,9 @@ impl Engine {
     ) -> Result<Opening, StorageError> {
         let data_keys = Arc::new(data_keys);
         let store = SealedStore::new(self.store(), Arc::clone(&data_keys), Arc::clone(&self.parts.random));
+        let cache = Arc::clone(&self.parts.block_cache);
         let database =
-            Database::open(&record.folder(), Arc::new(store), Arc::clone(&self.parts.block_cache)).await?;
+            Database::open(&record.folder(), Arc::new(store), cache, &self.parts.place.doors).await?;
         Ok(Opening::new(
             OpenTable::new(database, data_keys, Arc::clone(&self.item_cache), record.counted),
             Callers::new(self.parts.callers),

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::StorageError;
 use super::block_cache::BlockCache;
+use super::doors::Doors;
 use super::maintenance;
 
 /// An open database.
@@ -112,18 +113,24 @@ impl Database {
         path: &str,
         store: Arc<dyn ObjectStore>,
         cache: Arc<BlockCache>,
+        doors: &Doors,
     ) -> Result<Self, StorageError> {
         let cache_scope = cache.new_scope();
-        let db = slatedb::Db::builder(path, Arc::clone(&store))
+        let mut builder = slatedb::Db::builder(path, Arc::clone(&store))
             .with_settings(settings())
-            .with_db_cache(Arc::clone(&cache) as _, cache_scope)
-            .build()
-            .await?;
+            .with_db_cache(Arc::clone(&cache) as _, cache_scope);
+        if let Some(clock) = &doors.clock {
+            builder = builder.with_system_clock(Arc::clone(clock));
+        }
+        if let Some(seed) = doors.seed() {
+            builder = builder.with_seed(seed);
+        }
+        let db = builder.build().await?;
         let flush_wanted = Arc::new(Notify::new());
         let written = Arc::new(Notify::new());
         let tasks = [
             tokio::spawn(flush_when_wanted(db.clone(), Arc::clone(&flush_wanted), Arc::clone(&written))),
-            tokio::spawn(maintenance::run(db.clone(), path.to_owned(), store, written)),
+            tokio::spawn(maintenance::run(db.clone(), path.to_owned(), store, doors.clone(), written)),
         ];
         let status = db.subscribe();
         Ok(Self { db, status, flush_wanted, tasks, cache, cache_scope })
@@ -294,7 +301,9 @@ mod tests {
     use super::*;
 
     async fn open(store: &Arc<InMemory>) -> Database {
-        Database::open("db", Arc::clone(store) as _, Arc::new(BlockCache::new(1 << 20))).await.unwrap()
+        Database::open("db", Arc::clone(store) as _, Arc::new(BlockCache::new(1 << 20)), &Doors::default())
+            .await
+            .unwrap()
     }
 
     fn one(key: &str, value: &str) -> Batch {

@@ -5,7 +5,7 @@
 //! and sleeps without a timer.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use object_store::ObjectStore;
 use slatedb::config::{
@@ -14,9 +14,12 @@ use slatedb::config::{
 };
 use slatedb::{CompactorBuilder, Db, GarbageCollectorBuilder};
 use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::doors::Doors;
 
 /// Works until the database closes. `written` is notified after each flush.
-pub async fn run(db: Db, path: String, store: Arc<dyn ObjectStore>, written: Arc<Notify>) {
+pub async fn run(db: Db, path: String, store: Arc<dyn ObjectStore>, doors: Doors, written: Arc<Notify>) {
     loop {
         written.notified().await;
         let mut last_write = Instant::now();
@@ -30,10 +33,10 @@ pub async fn run(db: Db, path: String, store: Arc<dyn ObjectStore>, written: Arc
                 return;
             }
             if runs_to_merge(&db) >= RUNS_TO_START {
-                compact(&db, &path, &store).await;
+                compact(&db, &path, &store, &doors).await;
             }
             if last_collection.elapsed() >= COLLECTION_INTERVAL {
-                collect(&path, &store).await;
+                collect(&path, &store, &doors).await;
                 last_collection = Instant::now();
             }
         }
@@ -43,7 +46,7 @@ pub async fn run(db: Db, path: String, store: Arc<dyn ObjectStore>, written: Arc
             return;
         }
         tokio::time::sleep(AGE_MIN + STEP).await;
-        collect(&path, &store).await;
+        collect(&path, &store, &doors).await;
     }
 }
 
@@ -63,9 +66,9 @@ fn runs_to_merge(db: &Db) -> usize {
     db.manifest().l0().len()
 }
 
-async fn compact(db: &Db, path: &str, store: &Arc<dyn ObjectStore>) {
-    let compactor = CompactorBuilder::new(path.to_owned(), Arc::clone(store))
-        .with_options(CompactorOptions {
+async fn compact(db: &Db, path: &str, store: &Arc<dyn ObjectStore>, doors: &Doors) {
+    let mut builder =
+        CompactorBuilder::new(path.to_owned(), Arc::clone(store)).with_options(CompactorOptions {
             poll_interval: Duration::from_millis(500),
             commit_compacted_interval: Duration::from_millis(200),
             checkpoint_lifetime: Duration::from_secs(60),
@@ -78,9 +81,14 @@ async fn compact(db: &Db, path: &str, store: &Arc<dyn ObjectStore>) {
             }),
             object_store_max_retries: Some(3),
             ..CompactorOptions::default()
-        })
-        .build();
-    let compactor = Arc::new(compactor);
+        });
+    if let Some(clock) = &doors.clock {
+        builder = builder.with_system_clock(Arc::clone(clock));
+    }
+    if let Some(seed) = doors.seed() {
+        builder = builder.with_seed(seed);
+    }
+    let compactor = Arc::new(builder.build());
     let running = tokio::spawn({
         let compactor = Arc::clone(&compactor);
         async move { compactor.run().await }
@@ -98,10 +106,10 @@ async fn compact(db: &Db, path: &str, store: &Arc<dyn ObjectStore>) {
     running.abort();
 }
 
-async fn collect(path: &str, store: &Arc<dyn ObjectStore>) {
+async fn collect(path: &str, store: &Arc<dyn ObjectStore>, doors: &Doors) {
     let every = |min_age| Some(GarbageCollectorDirectoryOptions { interval: None, min_age, dry_run: false });
-    GarbageCollectorBuilder::new(path.to_owned(), Arc::clone(store))
-        .with_options(GarbageCollectorOptions {
+    let mut builder = GarbageCollectorBuilder::new(path.to_owned(), Arc::clone(store)).with_options(
+        GarbageCollectorOptions {
             manifest_options: every(AGE_MIN),
             wal_options: every(AGE_MIN),
             // A fence must never go: an older writer would write where it stood.
@@ -114,8 +122,13 @@ async fn collect(path: &str, store: &Arc<dyn ObjectStore>) {
             // so no stale writer can exist that boundary files would protect from.
             boundary_files_enabled: false,
             object_store_max_retries: Some(3),
-        })
-        .build()
-        .run_gc_once()
-        .await;
+        },
+    );
+    if let Some(clock) = &doors.clock {
+        builder = builder.with_system_clock(Arc::clone(clock));
+    }
+    if let Some(seed) = doors.seed() {
+        builder = builder.with_seed(seed);
+    }
+    builder.build().run_gc_once().await;
 }

@@ -2,6 +2,7 @@
 
 pub mod block_cache;
 pub mod database;
+pub mod doors;
 pub mod error;
 mod maintenance;
 pub mod offline;
@@ -10,6 +11,7 @@ pub mod system;
 
 pub use block_cache::BlockCache;
 pub use database::{Batch, Database, Order, Scan, Visibility, Written, prefix_range};
+pub use doors::Doors;
 pub use error::StorageError;
 pub use place::{DataSetting, Place, PlaceError};
 pub use system::SystemStore;

@@ -18,6 +18,8 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use rustix::fs::{FlockOperation, flock};
 
+use super::doors::Doors;
+
 /// What the setting `data` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DataSetting {
@@ -48,6 +50,8 @@ impl std::fmt::Display for DataSetting {
 pub struct Place {
     /// The store of sealed objects, not sealing yet.
     pub store: Arc<dyn ObjectStore>,
+    /// Time and chance for the databases kept here.
+    pub doors: Doors,
     root: Option<PathBuf>,
     _lock: Option<File>,
 }
@@ -95,9 +99,14 @@ impl Place {
     /// Opens the place, creating an empty directory where there is none.
     pub fn open(setting: &DataSetting) -> Result<Self, PlaceError> {
         match setting {
-            DataSetting::Memory => Ok(Self { store: Arc::new(InMemory::new()), root: None, _lock: None }),
+            DataSetting::Memory => Ok(Self::over(Arc::new(InMemory::new()), Doors::default())),
             DataSetting::Directory(path) => Self::open_directory(path),
         }
+    }
+
+    /// A place over a store of the caller's, which holds sealed objects only and belongs to this process alone.
+    pub fn over(store: Arc<dyn ObjectStore>, doors: Doors) -> Self {
+        Self { store, doors, root: None, _lock: None }
     }
 
     /// Opens a directory that must exist already, to read it only: not a byte of it changes.
@@ -121,7 +130,7 @@ impl Place {
         }
         check_format(&found, path)?;
         let store = local_store(&path.join("store")).map_err(io_error)?;
-        Ok(Self { store: Arc::new(store), root: Some(path.to_owned()), _lock: lock })
+        Ok(Self { store: Arc::new(store), doors: Doors::default(), root: Some(path.to_owned()), _lock: lock })
     }
 
     /// The directory, or `None` in memory.
@@ -184,7 +193,12 @@ impl Place {
         }
         remove_unfinished(&store_root).map_err(io_error)?;
         let store = local_store(&store_root).map_err(io_error)?;
-        Ok(Self { store: Arc::new(store), root: Some(path.to_owned()), _lock: Some(lock) })
+        Ok(Self {
+            store: Arc::new(store),
+            doors: Doors::default(),
+            root: Some(path.to_owned()),
+            _lock: Some(lock),
+        })
     }
 }
 

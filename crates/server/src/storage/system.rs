@@ -77,7 +77,7 @@ impl SystemStore {
             None => Self::create(place, provider, clock, &**random).await?,
         };
         let store = SealedStore::new(Arc::clone(&place.store), Arc::new(data_keys), Arc::clone(random));
-        Ok(Self(Arc::new(Database::open(FOLDER, Arc::new(store), cache).await?)))
+        Ok(Self(Arc::new(Database::open(FOLDER, Arc::new(store), cache, &place.doors).await?)))
     }
 
     /// The keys of the system store of `place`, or none where there is no system store yet.

@@ -1,0 +1,135 @@
+//! What must hold when the disk is calm and nobody else is about.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::actors::BATCH;
+use crate::estate::{Estate, MAIN, PASSING};
+use crate::fault::Plan;
+use crate::items::{Client, Heard, Place, Violation, state};
+use crate::register::{Action, State};
+use crate::server::Reply;
+use crate::world::{Ended, World};
+
+/// Starts the server on a calm disk, reads every item, and checks all that was answered since the last audit.
+///
+/// Where objects were damaged, an error that names one of them is as good as the right answer.
+pub fn audit(world: &mut World) -> Result<(), Violation> {
+    let (oracle, estate, damaged) = (world.oracle.clone(), world.estate.clone(), world.disk.damaged());
+    let damaged_then = damaged.clone();
+    let ended = world.run(Plan::calm(), async |server| {
+        let client = Client { server, oracle, actor: 0 };
+        Auditor { client, estate, damaged: damaged_then }.run().await
+    });
+    match ended {
+        Ended::Finished(found) => match found? {
+            Some(states) => world.oracle.audited(&states),
+            None => world.oracle.check(),
+        },
+        Ended::NotStarted(text) if names_one(&text, &damaged) => Ok(()),
+        Ended::NotStarted(text) => Err(format!("the server does not start on a calm disk: {text}")),
+        Ended::Crashed | Ended::Hung => Err("the server hangs while it starts on a calm disk".to_owned()),
+    }
+}
+
+struct Auditor {
+    client: Client,
+    estate: Estate,
+    damaged: BTreeSet<String>,
+}
+
+impl Auditor {
+    // The state of every item, or `None` where damage kept one from being read.
+    async fn run(&self) -> Result<Option<BTreeMap<String, State>>, Violation> {
+        let client = &self.client;
+        for arn in self.estate.key_arns() {
+            if !client.set_key(&arn, true).await? && self.damaged.is_empty() {
+                return Err(format!("{arn} cannot be enabled on a calm disk"));
+            }
+        }
+        // What was interrupted is finished now.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        self.check_passing_table().await?;
+
+        let mut whole = true;
+        let mut states: BTreeMap<String, State> = BTreeMap::new();
+        for key in client.oracle.keys() {
+            whole &= self.done(client.act(&Place::of_key(&key), Action::Read).await?, &key)?;
+            states.insert(key, None);
+        }
+        for table in [MAIN, PASSING] {
+            if table == PASSING && self.estate.passing_exists() != Some(true) {
+                continue;
+            }
+            let input = json!({"TableName": table, "ConsistentRead": true});
+            match client.server.dynamodb(client.actor, "Scan", input).await {
+                Reply::Answer(answer) => collect(table, &answer, &mut states)?,
+                Reply::Failed(error) => whole &= self.done(Heard::Failed(error), table)?,
+                other => return Err(format!("Scan of {table}: {other:?}")),
+            }
+        }
+        if !whole {
+            return Ok(None);
+        }
+        check_batches(&states)?;
+        Ok(Some(states))
+    }
+
+    // A table whose fate was unknown is there or not; one whose fate was known has it still.
+    async fn check_passing_table(&self) -> Result<(), Violation> {
+        let exists = self.client.describe_table(PASSING).await?.is_some();
+        if let Some(known) = self.estate.passing_exists()
+            && known != exists
+        {
+            return Err(format!(
+                "whether the passing table exists: {known} was acknowledged, {exists} is so"
+            ));
+        }
+        if !exists {
+            self.client.oracle.forget(PASSING);
+        }
+        self.estate.set_passing(Some(exists));
+        Ok(())
+    }
+
+    fn done(&self, heard: Heard, what: &str) -> Result<bool, Violation> {
+        match heard {
+            Heard::Done => Ok(true),
+            Heard::Refused(error) => Err(format!("{what} on a calm disk: {error:?}")),
+            Heard::Failed(error) if names_one(&error.message, &self.damaged) => Ok(false),
+            Heard::Failed(error) => Err(format!("{what} cannot be read on a calm disk: {error:?}")),
+        }
+    }
+}
+
+fn collect(table: &str, answer: &Value, states: &mut BTreeMap<String, State>) -> Result<(), Violation> {
+    for item in answer["Items"].as_array().ok_or("a Scan answers with items")? {
+        let text = |name: &str| item[name]["S"].as_str().unwrap_or_default().to_owned();
+        let key = Place { table: table.to_owned(), partition: text("p"), sort: text("s") }.key();
+        let known = states.get_mut(&key).ok_or_else(|| format!("a Scan shows {key}, which nobody wrote"))?;
+        *known = state(Some(item))?;
+    }
+    Ok(())
+}
+
+// INVARIANT (batches are whole): what one call wrote into one table is there altogether or not at all.
+fn check_batches(states: &BTreeMap<String, State>) -> Result<(), Violation> {
+    let mut values: BTreeMap<String, BTreeSet<Option<u64>>> = BTreeMap::new();
+    for (key, state) in states {
+        let place = Place::of_key(key);
+        if place.partition.starts_with(BATCH) {
+            values.entry(place.partition).or_default().insert(state.and_then(|item| item.value));
+        }
+    }
+    match values.iter().find(|(_, values)| values.len() > 1) {
+        Some((partition, values)) => Err(format!("{partition} holds parts of batches: {values:?}")),
+        None => Ok(()),
+    }
+}
+
+/// Whether an error names one of the damaged objects.
+pub fn names_one(text: &str, damaged: &BTreeSet<String>) -> bool {
+    damaged.iter().any(|path| text.contains(path.as_str()))
+}
