@@ -2,6 +2,7 @@
 
 mod banner;
 mod bench;
+mod demo;
 mod logging;
 mod numbers;
 mod root_key;
@@ -30,6 +31,8 @@ struct CommandLine {
 enum Command {
     /// Serve DynamoDB, KMS, CloudTrail and STS on one port
     Serve(Box<ServeArguments>),
+    /// Start a server in a temporary directory and show what it promises, call by call
+    Demo,
     /// Load a DynamoDB endpoint, and say how fast it answers and what that costs
     Bench(bench::BenchArguments),
     /// Check a data directory while no server runs: every object authentic, none missing
@@ -49,6 +52,7 @@ struct ServeArguments {
 pub fn run() -> ExitCode {
     let done = match CommandLine::parse().command {
         Command::Serve(arguments) => serve(*arguments),
+        Command::Demo => demo::run().map_err(Into::into),
         Command::Bench(arguments) => bench::run(&arguments).map_err(Into::into),
         // Its exit code says more than whether it went well.
         Command::Verify(arguments) => return verify::run(&arguments),
