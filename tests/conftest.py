@@ -52,12 +52,12 @@ def start_secure(server):
     server.start()
     text = server.output()
     access_key = re.search(r"\b(AKIA[A-Z0-9]{16})\b", text)
-    secret_key = re.search(r"AWS_SECRET_ACCESS_KEY=([A-Za-z0-9+/]{40})(?![A-Za-z0-9+/])", text)
+    secret_key = re.search(r"(?i)secret[ _]access[ _]key\W+([A-Za-z0-9+/]{40})(?![A-Za-z0-9+/])", text)
     ca_file = re.search(r"AWS_CA_BUNDLE=(\S+)", text)
     assert ca_file, f"the banner names no CA file:\n{text}"
     server.verify = ca_file.group(1)
-    if access_key and secret_key:
-        server.access_key, server.secret_key = access_key.group(1), secret_key.group(1)
+    assert access_key and secret_key, f"the banner shows no credentials:\n{text}"
+    server.access_key, server.secret_key = access_key.group(1), secret_key.group(1)
     return server
 
 

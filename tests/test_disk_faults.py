@@ -7,7 +7,7 @@ import time
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
-from support.tables import create_table, fill, item, scan_all, wait_until
+from support.tables import create_table, error_of, fill, item, scan_all, wait_until
 
 DISK_BYTES = 24 * 1024 * 1024
 
@@ -89,6 +89,29 @@ def test_a_read_only_disk(server_on_disk):
     subprocess.run(["mount", "-o", "remount,rw", str(server.data.parent)], check=True)
     recovers(server, table)
     assert set(written) <= set(scan_all(server.dynamodb, table))
+
+
+def test_a_directory_that_may_not_be_written_any_more(own_server):
+    """Every folder of the data is made immutable under the running server: the same."""
+    table = create_table(own_server.dynamodb)
+    written = fill(own_server.dynamodb, table, 25)
+    frozen = subprocess.run(["chattr", "-R", "+i", str(own_server.data / "store")], capture_output=True, text=True)
+    if frozen.returncode != 0:
+        subprocess.run(["chattr", "-R", "-i", str(own_server.data / "store")], capture_output=True)
+        pytest.skip(f"SKIPPED, needs root and a file system with immutable files: {frozen.stderr.strip()}")
+    try:
+        assert put(own_server, table, "refused")
+        text = own_server.output().lower()
+        assert "not permitted" in text, text[-2000:]
+        # A read is served, or fails in the same clear way; it is never wrong and never hangs.
+        error = error_of(own_server.dynamodb.get_item, TableName=table, Key=item("item-000001"))
+        assert error is None or error[0] == "InternalServerError", error
+    finally:
+        subprocess.run(["chattr", "-R", "-i", str(own_server.data / "store")], check=True)
+    recovers(own_server, table)
+    assert set(written) <= set(scan_all(own_server.dynamodb, table))
+    own_server.restart()
+    assert set(written) <= set(scan_all(own_server.dynamodb, table))
 
 
 def test_starting_on_a_read_only_disk(server_on_disk):

@@ -152,5 +152,6 @@ def test_slow_senders_do_not_starve_others(target):
 def test_odd_headers_are_refused_or_borne(target, header):
     server, _ = target
     for value in ("", "x", "AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256 Credential=a/b", authorization("A" * 5000, "x" * 5000), "\t,;=" * 100):
-        status, _, _ = server.call("DynamoDB_20120810.ListTables", {}, headers={header: value})
-        assert status in (200, 400, 403, 415, 431), (header, value[:40], status)
+        headers = {"X-Amz-Target": "DynamoDB_20120810.ListTables", "Content-Type": "application/x-amz-json-1.0"}
+        status, _, _ = server.http("POST", "/", b"{}", headers | {header: value})
+        assert status in (200, 400, 403, 404, 415, 431), (header, value[:40], status)

@@ -1,9 +1,11 @@
 """A table server whose KMS is another process: outage, refusal, recovery (R24, R25)."""
 
+import time
+
 import pytest
 from botocore.exceptions import ClientError
 from support import trail
-from support.server import Server
+
 from support.tables import create_table, customer_key, describe, error_of, item, scan_all, fill, sse, wait_until
 
 
@@ -18,6 +20,8 @@ def pair(make_server):
             "AWS_ACCESS_KEY_ID": "AKIATABLESERVER00001",
             "AWS_SECRET_ACCESS_KEY": "table-server-secret",
             "AWS_REGION": "us-east-1",
+            # Tables stay in use while the tests move the clock by hours.
+            "STRONGROOM_IDLE_TABLE_SECS": "86400",
         },
     ).start()
     # The key server comes back at the same address.
@@ -80,6 +84,19 @@ def r25_an_unreachable_kms_is_bridged_for_twelve_hours(pair, outage):
         keys.start() if outage == "gone" else keys.resume()
     wait_until(lambda: error_of(get, tables, table) is None, "the table is back", 40, pause_secs=0.2)
     assert scan_all(tables.dynamodb, table) == written
+
+
+def r25_an_idle_table_is_bridged_too(pair):
+    """Nobody used the table for six minutes when its next request comes, and the KMS is away: the request is served."""
+    keys, tables = pair
+    del tables.environment["STRONGROOM_IDLE_TABLE_SECS"]
+    tables.restart()
+    _, table, _ = make_table(keys, tables)
+    keys.kill()
+    tables.advance(360)
+    # Time for the server's own work that goes by the clock.
+    time.sleep(3)
+    assert get(tables, table, read_timeout=60)["Item"]
 
 
 def r25_a_refusal_is_never_bridged(pair):

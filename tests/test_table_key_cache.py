@@ -81,7 +81,7 @@ def r23_an_idle_entry_is_renewed_too(own_server):
 
 def r23_by_setting_an_entry_lives_while_it_is_used(make_server):
     """Renewal `idle`: steady traffic costs nothing, five minutes without a request cost one Decrypt."""
-    server = make_server(environment={"STRONGROOM_TABLE_KEY_RENEWAL": "idle"}).start()
+    server = make_server(environment={"STRONGROOM_TABLE_KEY_CACHE_RENEWAL": "idle"}).start()
     table = table_with_item(server, **sse(customer_key(server.kms)))
     read(server, table)
     start = trail.count(server, "Decrypt", table)
@@ -96,7 +96,7 @@ def r23_by_setting_an_entry_lives_while_it_is_used(make_server):
 
 def r22_by_setting_a_principals_credentials_share_an_entry(make_server):
     """Scope `principal`, with the two access keys of two development users: still one entry each."""
-    server = make_server(environment={"STRONGROOM_TABLE_KEY_SCOPE": "principal"}).start()
+    server = make_server(environment={"STRONGROOM_TABLE_KEY_CACHE_SCOPE": "principal"}).start()
     table = table_with_item(server, **sse(customer_key(server.kms)))
     server.restart()
     before = trail.count(server, "Decrypt", table)
@@ -139,7 +139,7 @@ def r26_connections_cost_nothing_by_default(own_server):
 
 def r26_with_scope_connection_each_connection_costs_one(make_server):
     """N new connections cost N Decrypts; a kept-alive one costs one per five minutes."""
-    server = make_server(environment={"STRONGROOM_TABLE_KEY_SCOPE": "connection"}).start()
+    server = make_server(environment={"STRONGROOM_TABLE_KEY_CACHE_SCOPE": "connection"}).start()
     table = table_with_item(server, **sse(customer_key(server.kms)))
     server.restart()
     before = trail.count(server, "Decrypt", table)

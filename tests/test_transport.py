@@ -205,7 +205,7 @@ def test_a_presigned_get_caller_identity(secure_server):
     """A presigned URL is accepted as a signature, and a changed one is not."""
     import urllib.request
 
-    url = secure_server.sts.generate_presigned_url("get_caller_identity")
+    url = secure_server.sts.generate_presigned_url("get_caller_identity", HttpMethod="GET")
     context = ssl.create_default_context(cafile=secure_server.verify)
     with urllib.request.urlopen(url, context=context, timeout=10) as answer:
         assert b"GetCallerIdentityResult" in answer.read()

@@ -19,6 +19,8 @@ from botocore.config import Config
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 START_SECS_MAX = 30
+SESSION = boto3.session.Session()
+SESSION_LOCK = threading.Lock()
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -174,21 +176,24 @@ class Server:
 
     def client(self, service, *, region=REGION, access_key=None, secret_key=None, retries=0, **config):
         """A boto3 client of the server. It does not retry unless told: a failed request is to be seen."""
-        return boto3.session.Session().client(
-            service,
-            endpoint_url=self.url,
-            region_name=region,
-            aws_access_key_id=access_key or self.access_key,
-            aws_secret_access_key=secret_key or self.secret_key,
-            verify=self.verify,
-            config=Config(
-                retries={"total_max_attempts": retries + 1, "mode": "standard"},
-                connect_timeout=5,
-                read_timeout=config.pop("read_timeout", 30),
-                max_pool_connections=config.pop("max_pool_connections", 64),
-                **config,
-            ),
+        settings = Config(
+            retries={"total_max_attempts": retries + 1, "mode": "standard"},
+            connect_timeout=5,
+            read_timeout=config.pop("read_timeout", 30),
+            max_pool_connections=config.pop("max_pool_connections", 64),
+            **config,
         )
+        # One session reads the service models once; making clients of it is not thread-safe.
+        with SESSION_LOCK:
+            return SESSION.client(
+                service,
+                endpoint_url=self.url,
+                region_name=region,
+                aws_access_key_id=access_key or self.access_key,
+                aws_secret_access_key=secret_key or self.secret_key,
+                verify=self.verify,
+                config=settings,
+            )
 
     @property
     def dynamodb(self):

@@ -83,7 +83,7 @@ def wait_switched(dynamodb, table, arn, seconds=10) -> dict:
         description = describe(dynamodb, table).get("SSEDescription")
         if arn is None:
             return description is None
-        return bool(description) and (description["Status"], description["KMSMasterKeyArn"]) == ("ENABLED", arn)
+        return bool(description) and (description["Status"], description.get("KMSMasterKeyArn")) == ("ENABLED", arn)
 
     wait_until(complete, f"{table} is under {arn}", seconds)
     return describe(dynamodb, table)

@@ -220,7 +220,24 @@ impl Keyring {
         now_millis: i64,
         random: &dyn Random,
     ) -> Result<Option<Self>, KeyringError> {
-        let worn: Vec<Structure> = Structure::ALL
+        let worn = self.worn(in_use, bounds, now_millis);
+        if worn.is_empty() {
+            return Ok(None);
+        }
+        let mut keys = self.keys(table_key)?;
+        for structure in worn {
+            keys.add(structure, now_millis, random);
+        }
+        self.next(table_key, self.table_key.clone(), keys, now_millis, random).map(Some)
+    }
+
+    /// Whether a current data key has done enough by `bounds`. Needs no key.
+    pub fn needs_renewal(&self, in_use: &DataKeys, bounds: RenewalBounds, now_millis: i64) -> bool {
+        !self.worn(in_use, bounds, now_millis).is_empty()
+    }
+
+    fn worn(&self, in_use: &DataKeys, bounds: RenewalBounds, now_millis: i64) -> Vec<Structure> {
+        Structure::ALL
             .into_iter()
             .filter(|structure| {
                 let entry = self.current(*structure);
@@ -231,15 +248,7 @@ impl Keyring {
                 now_millis.saturating_sub(entry.created_millis) >= bounds.age_millis_max
                     || sealed_bytes >= bounds.sealed_bytes_max
             })
-            .collect();
-        if worn.is_empty() {
-            return Ok(None);
-        }
-        let mut keys = self.keys(table_key)?;
-        for structure in worn {
-            keys.add(structure, now_millis, random);
-        }
-        self.next(table_key, self.table_key.clone(), keys, now_millis, random).map(Some)
+            .collect()
     }
 
     /// The next version without the data keys that seal nothing any more, or `None` if all are needed. Current keys and

@@ -180,11 +180,24 @@ impl Verifier {
         };
         let scope = scope(&claim.credential);
         let to_sign = string_to_sign(&claim.date, scope, &signed.canonical_request(Path::Normalised));
-        match hex::decode(&claim.signature) {
-            Some(signature) => known.signing_key.verify(&to_sign, &signature),
-            None => false,
-        }
+        signature_bytes(&claim.signature)
+            .is_some_and(|signature| known.signing_key.verify(&to_sign, &signature))
     }
+}
+
+// 32 bytes as the services write them: lower-case hexadecimal.
+fn signature_bytes(text: &str) -> Option<[u8; 32]> {
+    let digits: &[u8; 64] = text.as_bytes().try_into().ok()?;
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(bytes)
 }
 
 // `date/region/service` out of a credential of five parts.

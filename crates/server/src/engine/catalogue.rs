@@ -24,6 +24,7 @@ pub struct Engine {
     // After an unanswered call: the key service is not asked again before this time.
     pub(super) kms_silent_until_millis: AtomicI64,
     tables: RwLock<HashMap<(Arc<str>, Arc<str>), Region>>,
+    pub(super) tasks: parking_lot::Mutex<Vec<tokio::task::JoinHandle<()>>>,
 }
 
 type Region = BTreeMap<String, Arc<Table>>;
@@ -75,6 +76,7 @@ impl Engine {
             creating: tokio::sync::Mutex::new(()),
             kms_silent_until_millis: AtomicI64::new(0),
             tables: RwLock::new(tables),
+            tasks: parking_lot::Mutex::default(),
         }))
     }
 

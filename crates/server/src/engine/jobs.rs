@@ -15,25 +15,29 @@ use crate::storage::StorageError;
 impl Engine {
     /// Finishes what an earlier process left, looks at every table's key, and starts the engine's work.
     pub fn start(self: &Arc<Self>) {
-        let engine = Arc::clone(self);
-        let news = engine.parts.kms.subscribe();
-        if engine.parts.push_key_state {
-            tokio::spawn(async move {
+        let mut tasks = self.tasks.lock();
+        if self.parts.push_key_state {
+            let engine = Arc::clone(self);
+            let news = engine.parts.kms.subscribe();
+            tasks.push(tokio::spawn(async move {
                 engine.look_at_all_keys().await;
                 engine.follow_keys(news).await;
-            });
+            }));
         }
         let engine = Arc::clone(self);
-        tokio::spawn(async move {
+        tasks.push(tokio::spawn(async move {
             loop {
                 engine.step().await;
                 tokio::time::sleep(STEP).await;
             }
-        });
+        }));
     }
 
-    /// Closes every table, so that the next start has nothing to replay.
+    /// Stops the engine's work and closes every table, so that the next start has nothing to replay.
     pub async fn close(&self) {
+        for task in self.tasks.lock().drain(..) {
+            task.abort();
+        }
         for table in self.all_tables() {
             let _turn = table.turn.lock().await;
             if let Err(error) = self.close_table(&table).await {
@@ -65,6 +69,7 @@ impl Engine {
             }
             if now_millis - table.counted_millis() >= COUNT_MILLIS {
                 self.save_count(&table, now_millis).await;
+                self.renew_data_keys(&table).await;
             }
             let idle = now_millis - table.used_millis() >= self.parts.idle_millis;
             if idle && table.opening().is_some() {

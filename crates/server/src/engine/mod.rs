@@ -11,6 +11,7 @@ mod jobs;
 mod lifecycle;
 mod open_table;
 pub mod record;
+mod renewal;
 mod switch;
 mod table;
 #[cfg(test)]

@@ -72,6 +72,11 @@ impl Opening {
         Arc::clone(&self.keyring.read())
     }
 
+    /// The table has newer data keys under the same table key.
+    pub(super) fn renewed(&self, keyring: Keyring) {
+        *self.keyring.write() = Arc::new(keyring);
+    }
+
     /// The table is under another key now: every caller has to ask for that one.
     pub(super) fn rekeyed(&self, keyring: Keyring, key_status: Option<Arc<KeyStatus>>, guarded: bool) {
         *self.keyring.write() = Arc::new(keyring);

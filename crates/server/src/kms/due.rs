@@ -1,6 +1,7 @@
 //! What comes due by itself: the end of keys whose waiting period is over.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -12,12 +13,12 @@ use super::state::Change;
 use crate::audit::{Actor, Event, uuid};
 
 impl Kms {
-    /// Destroys keys whose time has come, once a minute, until the process ends.
+    /// Destroys keys as their time comes, until the process ends.
     pub fn start(self: &Arc<Self>) {
         let kms = Arc::downgrade(self);
         tokio::spawn(async move {
             while let Some(kms) = kms.upgrade() {
-                if let Err(error) = kms.run_due(kms.now_millis()).await {
+                if let Err(error) = kms.settle().await {
                     let cause = std::error::Error::source(&error).map(ToString::to_string);
                     tracing::warn!(%error, cause, "keys whose waiting period is over are not destroyed yet");
                 }
@@ -25,6 +26,22 @@ impl Kms {
                 tokio::time::sleep(STEP).await;
             }
         });
+    }
+
+    /// Destroys what is due now. Costs one atomic load when nothing is.
+    ///
+    /// Every API call does this first, so nobody sees the end of a key that a restart could undo.
+    pub(crate) async fn settle(self: &Arc<Self>) -> Result<(), KmsError> {
+        let now = self.now_millis();
+        if self.next_due_millis.load(Ordering::Acquire) <= now {
+            self.run_due(now).await?;
+            // A key that was scheduled meanwhile has lowered the value already; it is only ever too low.
+            let state = self.state();
+            let deletions = state.places().flat_map(|(_, keys)| keys.keys.values());
+            let next = deletions.filter_map(|key| key.record.deletion_millis).min();
+            self.next_due_millis.store(next.unwrap_or(i64::MAX), Ordering::Release);
+        }
+        Ok(())
     }
 
     /// Destroys every key whose waiting period was over at `now_millis`; returns how many.
@@ -60,4 +77,4 @@ impl Kms {
 }
 
 /// How often due keys are looked for, in real time; what is due is the injected clock's to say.
-const STEP: Duration = Duration::from_secs(60);
+const STEP: Duration = Duration::from_secs(1);

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use parking_lot::{RwLock, RwLockReadGuard};
 use strongroom_model::clock::{Clock, Random};
@@ -31,6 +31,9 @@ pub struct Kms {
     turn: Arc<Mutex<()>>,
     news: broadcast::Sender<KeyChange>,
     calls: RwLock<HashMap<Arc<str>, KeyCalls>>,
+    // INVARIANT (due keys): no key's deletion time is before this. Lowered while the state is
+    // locked for writing, raised while it is locked for reading, so no lowering is lost.
+    pub(super) next_due_millis: AtomicI64,
 }
 
 /// How often each operation used one key.
@@ -56,7 +59,10 @@ impl Kms {
         let state = RwLock::new(State::load(loaded.into_iter())?);
         let (news, _) = broadcast::channel(NEWS_BACKLOG);
         let turn = Arc::new(Mutex::new(()));
-        Ok(Arc::new(Self { store, audit, clock, random, state, turn, news, calls: RwLock::default() }))
+        // Too low, so that the first look finds the true value.
+        let next_due_millis = AtomicI64::new(i64::MIN);
+        let calls = RwLock::default();
+        Ok(Arc::new(Self { store, audit, clock, random, state, turn, news, calls, next_due_millis }))
     }
 
     /// Changes of keys from now on, each sent once it is durable.
@@ -156,6 +162,9 @@ impl Kms {
             kms.store.commit(batch).await?;
             let news: Vec<KeyChange> = {
                 let mut state = kms.state.write();
+                for deletion_millis in changes.iter().filter_map(Change::deletion_millis) {
+                    kms.next_due_millis.fetch_min(deletion_millis, Ordering::AcqRel);
+                }
                 changes.into_iter().filter_map(|change| state.apply(change)).collect()
             };
             for change in news {

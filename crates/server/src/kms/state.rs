@@ -229,6 +229,14 @@ impl Change {
         }
     }
 
+    /// When the changed key ends, if it does.
+    pub fn deletion_millis(&self) -> Option<i64> {
+        match self {
+            Self::NewKey(key) | Self::Key(key) => key.record.deletion_millis,
+            _ => None,
+        }
+    }
+
     /// The place that changes.
     pub fn place(&self) -> &Place {
         match self {

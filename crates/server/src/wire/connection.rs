@@ -123,7 +123,6 @@ async fn serve_http<D: Dispatch, S: AsyncRead + AsyncWrite + Unpin + Send + 'sta
             .max_headers(limits.headers_max)
             .max_header_size(limits.header_bytes_max)
             .header_read_timeout(None)
-            .pipeline_flush(true)
             .serve_connection(io, service);
         let watch = Watch { limits: &limits, activity: &activity, http1: true };
         run(connection, |connection| connection.graceful_shutdown(), watch, phases).await

@@ -133,12 +133,10 @@ fn route<'a>(head: &'a Parts, body: &[u8]) -> Route<'a> {
     }
     let target = header(&head.headers, &X_AMZ_TARGET);
     let service = Service::from_target(target);
-    let json = match service {
-        Some((service, _)) if !is_dynamodb(service) => {
-            content_type.starts_with("application/x-amz-json-1.") || content_type == "application/json"
-        }
-        _ => matches!(content_type, "application/x-amz-json-1.0" | "application/json"),
-    };
+    let json = content_type == "application/json"
+        || content_type == "application/x-amz-json-1.0"
+        || (content_type == "application/x-amz-json-1.1"
+            && !service.is_some_and(|(service, _)| is_dynamodb(service)));
     match service {
         _ if !json && !body.is_empty() => Route::NotACall,
         Some((service, operation)) => Route::Json(service, operation),

@@ -73,11 +73,15 @@ async fn a_document_nested_a_million_deep_is_an_error() {
 async fn headers_are_bounded_in_size_and_number() {
     let server = start(Limits::default()).await;
     let address = server.address();
-    for headers in [format!("X-Long: {}\r\n", "x".repeat(40_000)), "X-Many: 1\r\n".repeat(101)] {
-        let mut raw = Raw::connect(address).await;
-        raw.send(format!("POST / HTTP/1.1\r\nHost: a\r\n{headers}\r\n")).await;
-        assert!(raw.rest().await.starts_with("HTTP/1.1 431 "));
-    }
+    let mut raw = Raw::connect(address).await;
+    raw.send(format!("POST / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X-Many: 1\r\n".repeat(101))).await;
+    let answer = raw.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    // The server hangs up on what is too long without reading the rest, so its answer may get lost.
+    let mut raw = Raw::connect(address).await;
+    raw.send(format!("POST / HTTP/1.1\r\nHost: a\r\nX-Long: {}\r\n\r\n", "x".repeat(40_000))).await;
+    let answer = raw.rest().await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
     let mut raw = Raw::connect(address).await;
     raw.send("no http at all\r\n\r\n").await;
     assert!(raw.rest().await.starts_with("HTTP/1.1 400 "));
@@ -113,20 +117,20 @@ async fn slow_clients_are_hung_up_on() {
     };
     let slow_headers_later = async {
         let mut raw = Raw::connect(address).await;
-        raw.send(json_request("DynamoDB_20120810.GetItem", "{}")).await;
+        raw.send(json_request("DynamoDB_20120810.DescribeLimits", "{}")).await;
         raw.read_until("Operation").await;
         raw.send("POST / HTT").await;
         assert_eq!(raw.rest().await, "");
     };
     let slow_body = async {
         let mut raw = Raw::connect(address).await;
-        let whole = json_request("DynamoDB_20120810.GetItem", r#"{"TableName":"t"}"#);
+        let whole = json_request("DynamoDB_20120810.GetItem", r#"{"TableName":"ttt"}"#);
         raw.send(&whole[..whole.len() - 5]).await;
         assert!(raw.rest().await.starts_with("HTTP/1.1 408 "));
     };
     let idle = async {
         let mut raw = Raw::connect(address).await;
-        raw.send(json_request("DynamoDB_20120810.GetItem", "{}")).await;
+        raw.send(json_request("DynamoDB_20120810.DescribeLimits", "{}")).await;
         raw.read_until("Operation").await;
         assert_eq!(raw.rest().await, "");
     };
@@ -134,7 +138,7 @@ async fn slow_clients_are_hung_up_on() {
         // Longer than every timeout but never silent: this one stays.
         let mut raw = Raw::connect(address).await;
         for _ in 0..10 {
-            raw.send(json_request("DynamoDB_20120810.GetItem", "{}")).await;
+            raw.send(json_request("DynamoDB_20120810.DescribeLimits", "{}")).await;
             raw.read_until("Operation").await;
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -157,10 +161,10 @@ async fn a_long_answer_is_not_taken_for_silence() {
 async fn connections_beyond_the_limit_wait_for_a_place() {
     let server = start(Limits { connections_max: 1, ..Limits::default() }).await;
     let mut first = Raw::connect(server.address()).await;
-    first.send(json_request("DynamoDB_20120810.GetItem", "{}")).await;
+    first.send(json_request("DynamoDB_20120810.DescribeLimits", "{}")).await;
     first.read_until("Operation").await;
     let mut second = Raw::connect(server.address()).await;
-    second.send(json_request("DynamoDB_20120810.GetItem", "{}")).await;
+    second.send(json_request("DynamoDB_20120810.DescribeLimits", "{}")).await;
     let early = tokio::time::timeout(Duration::from_millis(100), second.read_until("Operation")).await;
     assert!(early.is_err());
     drop(first);
@@ -175,9 +179,9 @@ async fn a_client_that_hangs_up_does_not_disturb_others() {
         let mut raw = Raw::connect(server.address()).await;
         raw.send(json_request("DynamoDB_20120810.ListTables", "{}")).await;
     }
-    let sent = request("DynamoDB_20120810.GetItem", &[], r#"{"TableName":"t"}"#);
+    let sent = request("DynamoDB_20120810.DescribeTable", &[], r#"{"TableName":"ttt"}"#);
     let (status, _, body) = exchange(server.address(), false, sent).await;
     assert_eq!(status, StatusCode::OK);
-    assert_eq!(parse(&body)["Input"], json!({"TableName": "t"}));
+    assert_eq!(parse(&body)["Input"], json!({"TableName": "ttt"}));
     server.stop().await;
 }

@@ -5,3 +5,4 @@
 mod echo;
 mod hostile;
 mod protocols;
+mod transport;

@@ -18,7 +18,7 @@ async fn http1_and_http2_carry_the_same_call() {
     let server = start(Limits::default()).await;
     for http2 in [false, true] {
         let headers = [("authorization", SIGNED), ("user-agent", "test/1")];
-        let request = request("DynamoDB_20120810.GetItem", &headers, r#"{"TableName":"t"}"#);
+        let request = request("DynamoDB_20120810.DescribeTable", &headers, r#"{"TableName":"ttt"}"#);
         let (status, headers, body) = exchange(server.address(), http2, request).await;
         assert_eq!(status, StatusCode::OK);
         assert_eq!(headers["content-type"], "application/x-amz-json-1.0");
@@ -26,8 +26,8 @@ async fn http1_and_http2_carry_the_same_call() {
         assert_eq!(headers["x-amz-crc32"], crc32fast::hash(&body).to_string());
         let echoed = parse(&body);
         assert_eq!(echoed["Service"], "DynamoDb");
-        assert_eq!(echoed["Operation"], "GetItem");
-        assert_eq!(echoed["Input"], json!({"TableName": "t"}));
+        assert_eq!(echoed["Operation"], "DescribeTable");
+        assert_eq!(echoed["Input"], json!({"TableName": "ttt"}));
         assert_eq!(echoed["Arn"], "arn:aws:iam::000000000000:user/alice");
         assert_eq!(echoed["Region"], "eu-west-3");
         assert_eq!(echoed["UserAgent"], "test/1");
@@ -120,7 +120,7 @@ async fn sts_speaks_form_and_xml() {
 async fn bodies_are_compressed_both_ways() {
     let server = start(Limits::default()).await;
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    packer.write_all(br#"{"Limit":100000}"#).unwrap();
+    packer.write_all(br#"{"TableName":"ttt","Limit":100000}"#).unwrap();
     let headers = [("content-encoding", "gzip"), ("accept-encoding", "gzip")];
     let sent = request("DynamoDB_20120810.Scan", &headers, packer.finish().unwrap());
     let (status, headers, body) = exchange(server.address(), false, sent).await;
@@ -132,7 +132,11 @@ async fn bodies_are_compressed_both_ways() {
     flate2::read::GzDecoder::new(&body[..]).read_to_string(&mut unpacked).unwrap();
     assert_eq!(unpacked.len(), 100_008);
 
-    let small = request("DynamoDB_20120810.Scan", &[("accept-encoding", "gzip")], r#"{"Limit":500}"#);
+    let small = request(
+        "DynamoDB_20120810.Scan",
+        &[("accept-encoding", "gzip")],
+        r#"{"TableName":"ttt","Limit":500}"#,
+    );
     let (_, headers, body) = exchange(server.address(), false, small).await;
     assert!(!headers.contains_key("content-encoding"));
     assert_eq!(body.len(), 508);
@@ -145,7 +149,8 @@ async fn pipelined_requests_are_answered_in_order() {
     let server = start(Limits::default()).await;
     let mut raw = Raw::connect(server.address()).await;
     let body = |place: usize| format!("{{\"TableName\":\"number-{place}\"}}");
-    let all: String = (0..20).map(|place| json_request("DynamoDB_20120810.GetItem", &body(place))).collect();
+    let all: String =
+        (0..20).map(|place| json_request("DynamoDB_20120810.DescribeTable", &body(place))).collect();
     raw.send(all).await;
     let answers = raw.read_until("number-19").await;
     let mut from = 0;
@@ -162,7 +167,7 @@ async fn a_request_in_flight_finishes_while_idle_connections_close() {
     let address = server.address();
     let mut fresh = Raw::connect(address).await;
     let mut idle = Raw::connect(address).await;
-    idle.send(json_request("DynamoDB_20120810.GetItem", "{}")).await;
+    idle.send(json_request("DynamoDB_20120810.DescribeLimits", "{}")).await;
     idle.read_until("Operation").await;
     let mut busy = Raw::connect(address).await;
     busy.send(json_request("DynamoDB_20120810.ListTables", "{}")).await;

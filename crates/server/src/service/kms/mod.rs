@@ -45,6 +45,7 @@ use crate::wire::ApiError;
 
 /// Runs one call to its end: effect, audit event, answer.
 pub async fn dispatch(kms: &Arc<Kms>, request: &Request) -> Result<Output, ApiError> {
+    kms.settle().await?;
     let mut call = Call::new(kms, request)?;
     let outcome = match request.operation {
         "CancelKeyDeletion" => cancel_key_deletion::run(&mut call).await,
