@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use strongroom_sim::actors::shared_place;
 use strongroom_sim::audit::audit;
+use strongroom_sim::estate::PASSING;
 use strongroom_sim::fault::{Failure, Fault, Plan};
 use strongroom_sim::items::{Client, Heard, Violation};
 use strongroom_sim::register::Action;
+use strongroom_sim::server::Reply;
 use strongroom_sim::workload::settle;
 use strongroom_sim::world::{Ended, World};
 
@@ -47,6 +50,32 @@ fn a_consistent_read_past_the_item_cache_waits_for_what_is_not_durable() {
         futures::future::try_join(write, read_and_crash).await.map(drop)
     });
     assert!(matches!(ended, Ended::Crashed), "{ended:?}");
+    if let Err(violation) = audit(&mut world) {
+        panic!("{}\n{violation}", world.history.lines().join("\n"));
+    }
+}
+
+// A table was deleted while the engine's own round waited to clear it away. When the round had its turn, a new table
+// had taken the name, and lost its row to the clearing.
+#[test]
+fn a_new_table_of_the_same_name_outlives_the_clearing_of_the_old_one() {
+    let mut world = World::new(3);
+    settle(&mut world, false).expect("a calm disk");
+    let (oracle, estate) = (world.oracle.clone(), world.estate.clone());
+    let plan = Plan::calm().and_slow(world.dice("slow"), 900);
+    let ended = world.run(plan, async |server| {
+        let client = Client { server, oracle, actor: 1 };
+        for _ in 0..3 {
+            client.create_table(PASSING, None).await;
+            client.server.dynamodb(1, "DeleteTable", json!({"TableName": PASSING})).await;
+        }
+        if let Reply::Answer(_) = client.create_table(PASSING, None).await {
+            estate.set_passing(Some(true));
+        }
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    });
+    assert!(matches!(ended, Ended::Finished(())), "{ended:?}");
+    assert_eq!(world.estate.passing_exists(), Some(true));
     if let Err(violation) = audit(&mut world) {
         panic!("{}\n{violation}", world.history.lines().join("\n"));
     }
