@@ -51,6 +51,7 @@ impl Auditor {
         }
         // What was interrupted is finished now.
         tokio::time::sleep(Duration::from_secs(3)).await;
+        self.check_main_table().await?;
         self.check_passing_table().await?;
 
         let mut whole = true;
@@ -60,7 +61,11 @@ impl Auditor {
             states.insert(key, None);
         }
         for table in [MAIN, PASSING] {
-            if table == PASSING && self.estate.passing_exists() != Some(true) {
+            let exists = match table {
+                PASSING => self.estate.passing_exists() == Some(true),
+                _ => self.estate.main_exists(),
+            };
+            if !exists {
                 continue;
             }
             let input = json!({"TableName": table, "ConsistentRead": true});
@@ -75,6 +80,18 @@ impl Auditor {
         }
         check_batches(&states)?;
         Ok(Some(states))
+    }
+
+    // A creation that nobody heard the answer of may have been done.
+    async fn check_main_table(&self) -> Result<(), Violation> {
+        match (self.client.describe_table(MAIN).await?, self.estate.main_exists()) {
+            (None, true) => Err("the main table was acknowledged and is gone".to_owned()),
+            (None, false) => Ok(()),
+            (Some(_), _) => {
+                self.estate.set_main();
+                Ok(())
+            }
+        }
     }
 
     // A table whose fate was unknown is there or not; one whose fate was known has it still.
@@ -129,7 +146,13 @@ fn check_batches(states: &BTreeMap<String, State>) -> Result<(), Violation> {
     }
 }
 
-/// Whether an error names one of the damaged objects.
+/// Whether an error names one of the damaged objects: by its path, or a keyring by its version and store.
 pub fn names_one(text: &str, damaged: &BTreeSet<String>) -> bool {
-    damaged.iter().any(|path| text.contains(path.as_str()))
+    damaged.iter().any(|path| {
+        let keyring = path.rsplit_once("/keyring/").and_then(|(folder, version)| {
+            let store = folder.rsplit('/').next()?;
+            Some(format!("keyring version {} of store `{store}`", version.trim_start_matches('0')))
+        });
+        text.contains(path.as_str()) || keyring.is_some_and(|name| text.contains(&name))
+    })
 }

@@ -20,6 +20,7 @@ pub struct Estate(Arc<Mutex<Known>>);
 #[derive(Clone, Debug, Default)]
 struct Known {
     key_arns: Vec<String>,
+    main_exists: bool,
     passing_exists: Option<bool>,
 }
 
@@ -32,6 +33,16 @@ impl Estate {
     /// There is another key.
     pub fn add_key(&self, arn: String) {
         self.0.lock().key_arns.push(arn);
+    }
+
+    /// Whether the main table was made and acknowledged.
+    pub fn main_exists(&self) -> bool {
+        self.0.lock().main_exists
+    }
+
+    /// The main table was made and acknowledged.
+    pub fn set_main(&self) {
+        self.0.lock().main_exists = true;
     }
 
     /// Whether the table that comes and goes is there; `None` where nobody can know.

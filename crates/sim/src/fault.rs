@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use object_store::Error;
 use object_store::path::Path;
@@ -76,6 +77,8 @@ impl Failure {
 pub struct Plan {
     at: BTreeMap<u64, Fault>,
     thrown: Mutex<Option<Thrown>>,
+    latency: Option<(Dice, u64)>,
+    held_back: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -93,12 +96,12 @@ impl Plan {
 
     /// Call number `call` goes wrong, counted from 1, and no other.
     pub fn at(call: u64, fault: Fault) -> Self {
-        Self { at: BTreeMap::from([(call, fault)]), thrown: Mutex::default() }
+        Self { at: BTreeMap::from([(call, fault)]), ..Self::default() }
     }
 
     /// Each call goes wrong in one of `kinds` with a chance of `per_mille` in a thousand.
     pub fn thrown(dice: Dice, per_mille: u64, kinds: Vec<Fault>) -> Self {
-        Self { at: BTreeMap::new(), thrown: Mutex::new(Some(Thrown { dice, per_mille, kinds })) }
+        Self { thrown: Mutex::new(Some(Thrown { dice, per_mille, kinds })), ..Self::default() }
     }
 
     /// The same, and call number `call` goes wrong as told.
@@ -106,6 +109,30 @@ impl Plan {
     pub fn and_at(mut self, call: u64, fault: Fault) -> Self {
         self.at.insert(call, fault);
         self
+    }
+
+    /// The same, and every call takes up to `millis_max` virtual milliseconds.
+    #[must_use]
+    pub fn and_slow(mut self, dice: Dice, millis_max: u64) -> Self {
+        self.latency = Some((dice, millis_max));
+        self
+    }
+
+    /// How long the next call takes, in virtual milliseconds.
+    pub fn latency_millis(&self) -> u64 {
+        self.latency.as_ref().map_or(0, |(dice, millis_max)| dice.below(millis_max + 1))
+    }
+
+    /// The same, but nothing is thrown before `begin`.
+    #[must_use]
+    pub fn held_back(self) -> Self {
+        self.held_back.store(true, Ordering::Relaxed);
+        self
+    }
+
+    /// From now on things go wrong by chance.
+    pub fn begin(&self) {
+        self.held_back.store(false, Ordering::Relaxed);
     }
 
     /// The disk is mended: nothing more is thrown.
@@ -117,6 +144,9 @@ impl Plan {
     pub fn fault(&self, call: u64) -> Option<Fault> {
         if let Some(fault) = self.at.get(&call) {
             return Some(*fault);
+        }
+        if self.held_back.load(Ordering::Relaxed) {
+            return None;
         }
         let thrown = self.thrown.lock();
         let Thrown { dice, per_mille, kinds } = thrown.as_ref()?;

@@ -92,6 +92,11 @@ impl FaultyStore {
         self.0.crash.notify_one();
     }
 
+    /// From now on things go wrong by chance, where the plan held that back.
+    pub fn begin(&self) {
+        self.0.plan.begin();
+    }
+
     /// Nothing more goes wrong by chance from now on.
     pub fn mend(&self) {
         self.0.plan.mend();
@@ -99,6 +104,10 @@ impl FaultyStore {
 
     async fn call<T>(&self, call: Call<'_>, effect: impl Future<Output = Result<T>>) -> Result<T> {
         let Call { location, writes, .. } = call;
+        let latency_millis = self.0.plan.latency_millis();
+        if latency_millis > 0 {
+            tokio::time::sleep(Duration::from_millis(latency_millis)).await;
+        }
         match self.next(&call).await {
             (_, None) => effect.await,
             (_, Some(Fault::Delay(millis))) => {

@@ -6,6 +6,23 @@
 //! run of the server, `world` all of them; `register` and `oracle` are the model; `items` and
 //! `estate` are what actors can call, `actors` what they do, `audit` what must hold afterwards, `workload` a
 //! seed's whole life.
+//!
+//! # What follows from the seed
+//!
+//! Everything: each run is one thread on a paused clock, SlateDB takes its clock and its chance from the world
+//! (its own `select!`s are biased), and keys and salts come from the world's dice. A history names every call of the
+//! store with its path and every answer with its virtual time, and its hash is the same each time
+//! (`the_same_seed_tells_the_same_history`). Not simulated: the wire, TLS and signatures above the actors, several
+//! threads racing within one run, and a key service over the network. A change of the code changes what a seed does.
+//!
+//! # By hand
+//!
+//! ```text
+//! STRONGROOM_SEED=52 cargo test -p strongroom-sim --test seeds -- --nocapture     one world, with its history
+//! STRONGROOM_SEEDS=5000 cargo test -p strongroom-sim --test seeds                 more of them
+//! STRONGROOM_ALL=1 cargo test -p strongroom-sim --test every_call                 each call in all nine ways
+//! STRONGROOM_CALL=30 cargo test -p strongroom-sim --test every_call               one call, in all nine ways
+//! ```
 
 pub mod actors;
 pub mod audit;

@@ -48,7 +48,10 @@ pub fn settle(world: &mut World, guarded: bool) -> Result<(), Violation> {
         }
         let arns = estate.key_arns();
         match client.create_table(MAIN, guarded.then_some(arns[0].as_str())).await {
-            Reply::Answer(_) => Ok(()),
+            Reply::Answer(_) => {
+                estate.set_main();
+                Ok(())
+            }
             other => Err(format!("CreateTable on a calm disk: {other:?}")),
         }
     });
@@ -92,6 +95,10 @@ fn run(
 // INVARIANT (serving resumes): once the disk is mended, a server that lives on serves again by itself.
 async fn heal(client: &Client, key_arns: &[String]) -> Result<(), Violation> {
     client.server.store.mend();
+    // A system store that was closed by a failure stays closed until the server is started anew.
+    if !client.server.app.system().is_open() {
+        return Ok(());
+    }
     tokio::time::sleep(Duration::from_secs(5)).await;
     for arn in key_arns {
         if !client.set_key(arn, true).await? {
@@ -119,6 +126,8 @@ fn plan(world: &World, dice: &Dice, round: u64) -> Plan {
     ];
     let per_mille = *dice.pick(&[0, 10, 50]);
     let thrown = Plan::thrown(world.dice(&format!("faults {round}")), per_mille, kinds.to_vec());
+    let millis_max = *dice.pick(&[0, 5, 100]);
+    let thrown = thrown.and_slow(world.dice(&format!("latency {round}")), millis_max);
     if dice.chance(2, 3) {
         let crash = *dice.pick(&[Fault::CrashBefore, Fault::CrashAfter]);
         thrown.and_at(1 + dice.below(CRASH_BY_CALL), crash)

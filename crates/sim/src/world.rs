@@ -99,6 +99,11 @@ impl World {
         }
     }
 
+    /// Somebody sets the machine's clock back.
+    pub fn set_clock_back(&mut self, by_millis: i64) {
+        self.now_millis -= by_millis;
+    }
+
     /// Dice for one purpose.
     pub fn dice(&self, purpose: &str) -> Dice {
         Dice::new(self.seed, purpose)

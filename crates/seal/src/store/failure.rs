@@ -29,9 +29,11 @@ pub(super) fn passing(object: &str, why: &str) -> Error {
     Error::Generic { store: "SealedStore", source: format!("object `{object}` {why}").into() }
 }
 
-/// A mistake in the request, which is the same when it is tried again.
-pub(super) fn refused(source: impl StdError + Send + Sync + 'static) -> Error {
-    Error::Generic { store: "SealedStore", source: Box::new(NonRetryable(Box::new(source))) }
+/// A range that `object` does not have, and will not have when it is tried again: a mistake of the reader, or the
+/// object has lost its end.
+pub(super) fn no_such_range(object: &str, cause: impl StdError) -> Error {
+    let text = format!("object `{object}`: {cause}");
+    Error::Generic { store: "SealedStore", source: Box::new(NonRetryable(text.into())) }
 }
 
 fn is_final(error: &Error) -> bool {

@@ -11,7 +11,7 @@ use object_store::{
 };
 
 use super::cache::OpenObject;
-use super::failure::{passing, refused, storage_failure};
+use super::failure::{no_such_range, passing, storage_failure};
 use super::{Seal, SealedStore, attributes};
 use crate::chunked::{ChunkSpan, ChunkedError, SEALED_CHUNK_BYTES};
 use crate::data_keys::KeysClosed;
@@ -128,7 +128,7 @@ impl SealedStore {
         options: &GetOptions,
     ) -> Result<Option<GetResult>> {
         let path = location.as_ref();
-        let plain = range.as_range(object.plain_bytes).map_err(refused)?;
+        let plain = range.as_range(object.plain_bytes).map_err(|e| no_such_range(path, e))?;
         let span = ChunkSpan::of(plain.clone(), object.plain_bytes);
         let wanted_sealed = shift(&span.sealed, HEADER_BYTES as u64);
         let part = GetOptions { range: Some(GetRange::Bounded(wanted_sealed.clone())), ..options.clone() };

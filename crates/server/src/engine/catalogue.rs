@@ -148,7 +148,13 @@ impl Engine {
     }
 
     // Writes a record durably, then shows it. The caller holds the table's turn.
+    //
+    // INVARIANT (a name's row belongs to one table): rows are kept by name, so whoever waited for the turn of a table
+    // that is gone by now must not touch the row, which may be a newer table's.
     pub(super) async fn save(&self, table: &Table, record: TableRecord) -> Result<(), StorageError> {
+        if table.is_gone() {
+            return Ok(());
+        }
         let mut batch = Batch::new();
         batch.put(record.row_key(), record.row_value());
         self.parts.system.commit(batch).await?;
@@ -165,10 +171,17 @@ impl Engine {
         Ok(table)
     }
 
-    pub(super) async fn remove(&self, record: &TableRecord) -> Result<(), StorageError> {
+    // The caller holds the table's turn.
+    pub(super) async fn remove(&self, table: &Table) -> Result<(), StorageError> {
+        // INVARIANT (a name's row belongs to one table).
+        if table.is_gone() {
+            return Ok(());
+        }
+        let record = table.record();
         let mut batch = Batch::new();
         batch.delete(record.row_key());
         self.parts.system.commit(batch).await?;
+        table.mark_gone();
         let region = (Arc::from(record.account.as_str()), Arc::from(record.region.as_str()));
         if let Some(region) = self.tables.write().get_mut(&region) {
             region.remove(&record.name);

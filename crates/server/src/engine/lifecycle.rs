@@ -112,6 +112,9 @@ impl Engine {
 
     /// Removes what is left of a table that is being deleted.
     pub(super) async fn clear_away(&self, table: &Table) -> Result<(), StorageError> {
+        if table.is_gone() {
+            return Ok(());
+        }
         let record = table.record();
         let store = self.store();
         // The keyrings first: without them the rest is noise.
@@ -134,7 +137,7 @@ impl Engine {
         if let Some(switch) = &record.switch {
             self.retire_grants(&switch.to, &record.context()).await;
         }
-        self.remove(&record).await
+        self.remove(table).await
     }
 
     /// The key that a request names, or the service-owned key.

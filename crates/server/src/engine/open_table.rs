@@ -69,8 +69,14 @@ impl OpenTable {
         }
         // INVARIANT (newest in the cache): only the latch's holder fills the cache, so that an
         // older value never replaces a newer one. A reader that finds a writer there goes past.
-        if let Ok(_latch) = self.latch(key).try_lock() {
-            return self.newest(key).await.map(|entry| entry.stored);
+        if let Ok(latch) = self.latch(key).try_lock() {
+            let newest = self.newest(key).await?;
+            drop(latch);
+            // A writer may have let go of the latch before its row is durable.
+            if !consistent || self.database.durable_sequence() >= newest.sequence {
+                return Ok(newest.stored);
+            }
+            return self.database.get(key, Visibility::Durable).await;
         }
         let visibility = if consistent { Visibility::Durable } else { Visibility::Applied };
         self.database.get(key, visibility).await

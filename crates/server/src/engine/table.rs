@@ -21,6 +21,7 @@ pub struct Table {
     opening: RwLock<Option<Arc<Opening>>>,
     /// Held by whoever opens or closes the table, or changes its record.
     pub(super) turn: tokio::sync::Mutex<()>,
+    gone: AtomicBool,
     used_millis: AtomicI64,
     counted_millis: AtomicI64,
     refusal: RwLock<Option<Refusal>>,
@@ -101,6 +102,7 @@ impl Table {
             record: RwLock::new(Arc::new(record)),
             opening: RwLock::new(None),
             turn: tokio::sync::Mutex::new(()),
+            gone: AtomicBool::new(false),
             used_millis: AtomicI64::new(0),
             counted_millis: AtomicI64::new(0),
             refusal: RwLock::new(None),
@@ -131,6 +133,15 @@ impl Table {
 
     pub(super) fn set_refusal(&self, refusal: Option<Refusal>) {
         *self.refusal.write() = refusal;
+    }
+
+    /// Whether the catalogue has forgotten this table; another may have taken its name since.
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
+    pub(super) fn mark_gone(&self) {
+        self.gone.store(true, Ordering::Release);
     }
 
     pub(super) fn mark_used(&self, now_millis: i64) {
