@@ -56,6 +56,9 @@ pub(super) async fn answer<D: Dispatch>(
     request: HttpRequest<Incoming>,
 ) -> Answer {
     let (head, body) = request.into_parts();
+    if let Some(answer) = plain::refuse_foreign_page(front, &head) {
+        return response::closing(answer);
+    }
     if let Some(answer) = plain::answer(front, &head) {
         return answer;
     }

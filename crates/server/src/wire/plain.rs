@@ -1,8 +1,9 @@
 //! What the port answers besides AWS's protocols: health, readiness, the development clock.
 
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, ORIGIN};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
@@ -29,6 +30,26 @@ pub(super) fn answer<D: Dispatch>(front: &Front<D>, head: &Parts) -> Option<Answ
         "/ready" => Some(response::text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n")),
         _ => None,
     }
+}
+
+/// Refuses what a web page from elsewhere sends to a development server, which takes any credentials:
+/// without this, every page that a developer visits could use the tables.
+pub(super) fn refuse_foreign_page<D>(front: &Front<D>, head: &Parts) -> Option<Answer> {
+    front.movable_clock.as_ref()?;
+    let origin = head.headers.get(ORIGIN)?.to_str().unwrap_or_default();
+    let authority = origin.split_once("://").map(|(_, authority)| authority).unwrap_or_default();
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    let local = host == "localhost"
+        || host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse()
+            .is_ok_and(|ip: IpAddr| ip.is_loopback());
+    let text = "with --dev, pages from elsewhere are refused\n";
+    (!local).then(|| response::text(StatusCode::FORBIDDEN, text))
 }
 
 /// Moves the development clock forward and answers the new time.

@@ -185,3 +185,23 @@ async fn a_client_that_hangs_up_does_not_disturb_others() {
     assert_eq!(parse(&body)["Input"], json!({"TableName": "ttt"}));
     server.stop().await;
 }
+
+/// A development server takes any credentials, but not from a web page that a developer happens to visit.
+#[tokio::test]
+async fn pages_from_elsewhere_do_not_reach_a_development_server() {
+    let server = start(Limits::default()).await;
+    for (origin, taken) in [
+        ("http://localhost:8001", true),
+        ("http://127.0.0.1", true),
+        ("http://[::1]:3000", true),
+        ("https://example.com", false),
+        ("http://localhost.example.com:8000", false),
+        ("http://127.0.0.1.example.com", false),
+        ("null", false),
+    ] {
+        let sent = request("DynamoDB_20120810.DescribeLimits", &[("origin", origin)], "{}");
+        let (status, _, _) = exchange(server.address(), false, sent).await;
+        assert_eq!(status, if taken { StatusCode::OK } else { StatusCode::FORBIDDEN }, "{origin}");
+    }
+    server.stop().await;
+}
