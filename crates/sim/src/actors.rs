@@ -150,7 +150,8 @@ impl Actor {
             }
             (_, Some(false)) => {
                 let heard = client.act(&place, Action::Read).await?;
-                let gone = matches!(&heard, Heard::Refused(error) if error.code == "ResourceNotFoundException");
+                let gone =
+                    matches!(&heard, Heard::Refused(error) if error.code == "ResourceNotFoundException");
                 if !gone {
                     return Err(format!("a deleted table answered {heard:?}"));
                 }

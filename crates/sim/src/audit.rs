@@ -83,7 +83,9 @@ impl Auditor {
         if let Some(known) = self.estate.passing_exists()
             && known != exists
         {
-            return Err(format!("whether the passing table exists: {known} was acknowledged, {exists} is so"));
+            return Err(format!(
+                "whether the passing table exists: {known} was acknowledged, {exists} is so"
+            ));
         }
         if !exists {
             self.client.oracle.forget(PASSING);

@@ -1,10 +1,13 @@
 //! The command line.
 
 mod banner;
+mod bench;
 mod logging;
+mod numbers;
 mod root_key;
 mod serve;
 mod settings;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,6 +30,10 @@ struct CommandLine {
 enum Command {
     /// Serve DynamoDB, KMS, CloudTrail and STS on one port
     Serve(Box<ServeArguments>),
+    /// Load a DynamoDB endpoint, and say how fast it answers and what that costs
+    Bench(bench::BenchArguments),
+    /// Check a data directory while no server runs: every object authentic, none missing
+    Verify(verify::VerifyArguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -42,6 +49,9 @@ struct ServeArguments {
 pub fn run() -> ExitCode {
     let done = match CommandLine::parse().command {
         Command::Serve(arguments) => serve(*arguments),
+        Command::Bench(arguments) => bench::run(&arguments).map_err(Into::into),
+        // Its exit code says more than whether it went well.
+        Command::Verify(arguments) => return verify::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,6 +5,7 @@ pub mod database;
 pub mod doors;
 pub mod error;
 mod maintenance;
+pub mod offline;
 pub mod place;
 pub mod system;
 

@@ -100,7 +100,7 @@ impl Place {
     pub fn open(setting: &DataSetting) -> Result<Self, PlaceError> {
         match setting {
             DataSetting::Memory => Ok(Self::over(Arc::new(InMemory::new()), Doors::default())),
-            DataSetting::Directory(path) => Self::open_directory(path, true),
+            DataSetting::Directory(path) => Self::open_directory(path),
         }
     }
 
@@ -109,12 +109,28 @@ impl Place {
         Self { store, doors, root: None, _lock: None }
     }
 
-    /// Opens a directory that must exist already.
-    pub fn open_existing(path: &Path) -> Result<Self, PlaceError> {
-        if !path.join("FORMAT").exists() {
-            return Err(PlaceError::Missing(path.to_owned()));
+    /// Opens a directory that must exist already, to read it only: not a byte of it changes.
+    pub fn open_unchanged(path: &Path) -> Result<Self, PlaceError> {
+        let io_error = |source| PlaceError::Io { path: path.to_owned(), source };
+        let found = match fs::read_to_string(path.join("FORMAT")) {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(PlaceError::Missing(path.to_owned()));
+            }
+            Err(error) => return Err(io_error(error)),
+        };
+        // A copy may lack the lock's file; a server makes it before it opens anything else.
+        let lock = match File::open(path.join("LOCK")) {
+            Ok(lock) => Some(lock),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(io_error(error)),
+        };
+        if let Some(lock) = &lock {
+            take_lock(lock, path)?;
         }
-        Self::open_directory(path, false)
+        check_format(&found, path)?;
+        let store = local_store(&path.join("store")).map_err(io_error)?;
+        Ok(Self { store: Arc::new(store), doors: Doors::default(), root: Some(path.to_owned()), _lock: lock })
     }
 
     /// The directory, or `None` in memory.
@@ -150,11 +166,9 @@ impl Place {
         }
     }
 
-    fn open_directory(path: &Path, create: bool) -> Result<Self, PlaceError> {
+    fn open_directory(path: &Path) -> Result<Self, PlaceError> {
         let io_error = |source| PlaceError::Io { path: path.to_owned(), source };
-        if create {
-            fs::create_dir_all(path).map_err(io_error)?;
-        }
+        fs::create_dir_all(path).map_err(io_error)?;
         let lock_path = path.join("LOCK");
         let format_path = path.join("FORMAT");
         let empty = fs::read_dir(path).map_err(io_error)?.next().is_none();
@@ -163,18 +177,9 @@ impl Place {
         }
         let lock =
             OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(io_error)?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
-            if error == rustix::io::Errno::WOULDBLOCK {
-                PlaceError::InUse(path.to_owned())
-            } else {
-                io_error(error.into())
-            }
-        })?;
+        take_lock(&lock, path)?;
         match fs::read_to_string(&format_path) {
-            Ok(found) if found.trim() == FORMAT => {}
-            Ok(found) => {
-                return Err(PlaceError::Format { path: path.to_owned(), found: found.trim().to_owned() });
-            }
+            Ok(found) => check_format(&found, path)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 write_durably(&format_path, FORMAT.as_bytes()).map_err(io_error)?;
             }
@@ -187,9 +192,7 @@ impl Place {
             sync_directory(parent).map_err(io_error)?;
         }
         remove_unfinished(&store_root).map_err(io_error)?;
-        let store = LocalFileSystem::new_with_prefix(&store_root)
-            .map_err(|error| io_error(io::Error::other(error)))?
-            .with_fsync(true);
+        let store = local_store(&store_root).map_err(io_error)?;
         Ok(Self {
             store: Arc::new(store),
             doors: Doors::default(),
@@ -197,6 +200,28 @@ impl Place {
             _lock: Some(lock),
         })
     }
+}
+
+fn take_lock(lock: &File, path: &Path) -> Result<(), PlaceError> {
+    flock(lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
+        if error == rustix::io::Errno::WOULDBLOCK {
+            PlaceError::InUse(path.to_owned())
+        } else {
+            PlaceError::Io { path: path.to_owned(), source: error.into() }
+        }
+    })
+}
+
+fn check_format(found: &str, path: &Path) -> Result<(), PlaceError> {
+    if found.trim() == FORMAT {
+        return Ok(());
+    }
+    Err(PlaceError::Format { path: path.to_owned(), found: found.trim().to_owned() })
+}
+
+fn local_store(store_root: &Path) -> io::Result<LocalFileSystem> {
+    let store = LocalFileSystem::new_with_prefix(store_root).map_err(io::Error::other)?;
+    Ok(store.with_fsync(true))
 }
 
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -238,6 +263,23 @@ mod tests {
         assert!(matches!(Place::open(&setting), Err(PlaceError::InUse(_))));
         drop(first);
         Place::open(&setting).unwrap();
+    }
+
+    /// Whoever looks at a directory must neither mend nor spoil it, and not while a server has it.
+    #[test]
+    fn a_directory_that_is_only_read_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        assert!(matches!(Place::open_unchanged(&data), Err(PlaceError::Missing(_))));
+        assert!(!data.exists());
+        let serving = Place::open(&DataSetting::Directory(data.clone())).unwrap();
+        fs::write(data.join("store/torn#1"), "torn").unwrap();
+        assert!(matches!(Place::open_unchanged(&data), Err(PlaceError::InUse(_))));
+        drop(serving);
+        let reading = Place::open_unchanged(&data).unwrap();
+        assert!(data.join("store/torn#1").exists());
+        assert!(matches!(Place::open(&DataSetting::Directory(data)), Err(PlaceError::InUse(_))));
+        drop(reading);
     }
 
     #[test]

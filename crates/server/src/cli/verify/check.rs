@@ -1,0 +1,232 @@
+//! One sealed store: every object opened, and every object that must be there looked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::StreamExt;
+use object_store::ObjectStore;
+use object_store::path::Path;
+use strongroom_seal::data_keys::{DataKeys, Structure};
+use strongroom_seal::keyring::Keyring;
+use strongroom_seal::object::DataKeyId;
+use strongroom_seal::primitive::OsRandom;
+use strongroom_seal::store::{Inspected, SealedStore};
+
+use super::finding::Finding;
+use super::inventory::{Kind, Stored};
+use super::progress::Progress;
+use crate::storage::offline::{self, Layout};
+
+/// What was found in one store.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    /// Objects that authenticate, keyrings apart.
+    pub authentic: Count,
+    /// Objects that authenticate and that nothing refers to (any more): the server collects them.
+    pub unreferenced: Count,
+    /// The keyring's data keys, oldest first.
+    pub data_keys: Vec<DataKeyUse>,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+}
+
+/// Objects and their size as stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Count {
+    /// How many.
+    pub objects: u64,
+    /// How large together.
+    pub bytes: u64,
+}
+
+impl Count {
+    /// One object more.
+    pub(super) fn add(&mut self, bytes: u64) {
+        self.objects += 1;
+        self.bytes += bytes;
+    }
+}
+
+/// What is sealed under one data key.
+#[derive(Clone, Debug)]
+pub(super) struct DataKeyUse {
+    /// The key's name.
+    pub id: DataKeyId,
+    /// What it seals.
+    pub structure: Structure,
+    /// The objects sealed under it.
+    pub count: Count,
+}
+
+/// Checks the store in `folder`, whose files are `stored`.
+///
+/// `must_hold_data` says that the catalogue knows of items in it, so that it cannot be empty.
+pub(super) async fn check(
+    folder: &str,
+    inner: &Arc<dyn ObjectStore>,
+    keyring: &Keyring,
+    data_keys: DataKeys,
+    stored: &[Stored],
+    must_hold_data: bool,
+    progress: &Progress,
+) -> (Checked, Arc<SealedStore>) {
+    let store = Arc::new(SealedStore::new(Arc::clone(inner), Arc::new(data_keys), Arc::new(OsRandom)));
+    let mut checked = Checked::default();
+    let mut uses: BTreeMap<DataKeyId, Count> = BTreeMap::new();
+    let sealed: Vec<&Stored> = stored.iter().filter(|stored| !matches!(stored.kind, Kind::Keys(_))).collect();
+    let mut authentic: BTreeMap<&str, (&Stored, Inspected)> = BTreeMap::new();
+    let mut opened = futures::stream::iter(&sealed)
+        .map(|object| {
+            let store = Arc::clone(&store);
+            async move { (*object, store.inspect(&Path::from(object.path.as_str())).await) }
+        })
+        .buffered(AT_ONCE);
+    while let Some((object, inspected)) = opened.next().await {
+        progress.done(object.bytes);
+        match inspected {
+            Ok(inspected) => {
+                checked.authentic.add(object.bytes);
+                uses.entry(inspected.data_key).or_default().add(object.bytes);
+                authentic.insert(&object.path, (object, inspected));
+            }
+            Err(error) => checked.findings.push(Finding::of_object(&object.path, &error)),
+        }
+    }
+    drop(opened);
+    checked.data_keys = keyring
+        .data_keys()
+        .iter()
+        .map(|entry| DataKeyUse {
+            id: entry.id,
+            structure: entry.structure,
+            count: uses.get(&entry.id).copied().unwrap_or_default(),
+        })
+        .collect();
+    match offline::layout(folder, Arc::clone(&store) as Arc<dyn ObjectStore>).await {
+        Ok(Some(layout)) => {
+            let present: Vec<Stored> = sealed.iter().map(|object| (*object).clone()).collect();
+            checked.findings.extend(missing(folder, &layout, &present));
+            for (object, inspected) in authentic.values() {
+                if !is_referenced(object, inspected, &layout) {
+                    checked.unreferenced.add(object.bytes);
+                }
+            }
+        }
+        Ok(None) if must_hold_data || !sealed.is_empty() => {
+            let what = "the store holds data, but no manifest says what belongs to it".to_owned();
+            checked.findings.push(Finding::missing(format!("{folder}/manifest"), what));
+        }
+        // A table that was never used has keys and nothing else.
+        Ok(None) => {}
+        // Damage to a manifest was found already when it was opened as an object.
+        Err(_) if checked.findings.iter().any(|finding| finding.object.contains("/manifest/")) => {}
+        Err(error) => {
+            let what = format!("the manifests cannot be read: {error}");
+            checked.findings.push(Finding::missing(format!("{folder}/manifest"), what));
+        }
+    }
+    (checked, store)
+}
+
+/// How many objects are read at once.
+const AT_ONCE: usize = 4;
+
+// What the manifest says must be there and is not. The log's numbers have no gaps.
+fn missing(folder: &str, layout: &Layout, present: &[Stored]) -> Vec<Finding> {
+    let paths: BTreeSet<&str> = present.iter().map(|object| object.path.as_str()).collect();
+    let mut findings: Vec<Finding> = layout
+        .sorted_runs
+        .iter()
+        .filter(|run| !paths.contains(run.as_ref()))
+        .map(|run| {
+            let what = "it is missing: a sorted run that the newest manifest refers to".to_owned();
+            Finding::missing(run.to_string(), what)
+        })
+        .collect();
+    let log: BTreeSet<u64> = present
+        .iter()
+        .filter_map(|object| match object.kind {
+            Kind::Log(number) => Some(number),
+            _ => None,
+        })
+        .collect();
+    let mut expected = *layout.log.start();
+    let last_known = layout.log.clone().last();
+    let present = log.range(expected..).copied();
+    let end = last_known.map(|last| last + 1).filter(|end| log.last().is_none_or(|last| last < end));
+    for number in present.chain(end) {
+        if number > expected {
+            let object = format!("{folder}/wal/{expected:020}.sst");
+            let what = match number - expected {
+                1 => "it is missing: a part of the write-ahead log that is in no sorted run yet".to_owned(),
+                more => format!(
+                    "it and the next {} are missing: parts of the write-ahead log that are in no sorted run yet",
+                    more - 1
+                ),
+            };
+            findings.push(Finding::missing(object, what));
+        }
+        expected = number + 1;
+    }
+    findings
+}
+
+fn is_referenced(object: &Stored, inspected: &Inspected, layout: &Layout) -> bool {
+    match object.kind {
+        Kind::Log(number) => {
+            // A fence, which is empty, stays for good: an older writer would write where it stood.
+            number >= *layout.log.start() || inspected.plain_bytes == 0
+        }
+        Kind::SortedRun => layout.sorted_runs.contains(&Path::from(object.path.as_str())),
+        Kind::Manifest(number) => layout.manifests.contains(&number),
+        Kind::Keys(_) | Kind::Compactions => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(numbers: &[u64]) -> Vec<Stored> {
+        let stored = |number: &u64| Stored {
+            path: format!("system/wal/{number:020}.sst"),
+            bytes: 1,
+            kind: Kind::Log(*number),
+        };
+        numbers.iter().map(stored).collect()
+    }
+
+    fn missing_log(known: std::ops::RangeInclusive<u64>, present: &[u64]) -> Vec<(String, String)> {
+        let layout = Layout { manifests: BTreeSet::new(), sorted_runs: BTreeSet::new(), log: known };
+        let findings = missing("system", &layout, &log(present));
+        findings.into_iter().map(|finding| (finding.object, finding.what)).collect()
+    }
+
+    #[test]
+    fn a_gap_in_the_log_is_noticed_wherever_it_is() {
+        let name = |number: u64| format!("system/wal/{number:020}.sst");
+        let objects = |found: Vec<(String, String)>| -> Vec<String> {
+            found.into_iter().map(|(object, _)| object).collect()
+        };
+        assert_eq!(objects(missing_log(4..=5, &[2, 4, 5, 6, 7])), [""; 0]);
+        assert_eq!(objects(missing_log(4..=5, &[5, 6])), [name(4)]);
+        assert_eq!(objects(missing_log(4..=5, &[4, 6, 9])), [name(5), name(7)]);
+        assert_eq!(objects(missing_log(4..=5, &[4])), [name(5)]);
+        assert_eq!(objects(missing_log(4..=5, &[])), [name(4)]);
+        // Nothing is known to be needed.
+        assert_eq!(objects(missing_log(6..=5, &[1, 3])), [""; 0]);
+        assert!(missing_log(4..=4, &[9])[0].1.contains("the next 4 are missing"));
+    }
+
+    #[test]
+    fn a_sorted_run_of_the_manifest_must_be_there() {
+        let run = Path::from("system/compacted/01ARZ3NDEKTSV4RRFFQ69G5FAV.sst");
+        let layout =
+            Layout { manifests: BTreeSet::new(), sorted_runs: BTreeSet::from([run.clone()]), log: 1..=0 };
+        let findings = missing("system", &layout, &[]);
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].object, run.to_string());
+        let there = Stored { path: run.to_string(), bytes: 1, kind: Kind::SortedRun };
+        assert_eq!(missing("system", &layout, &[there]), []);
+    }
+}
