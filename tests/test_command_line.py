@@ -91,7 +91,7 @@ class PassphraseServer(Server):
         self.file = file
 
     def command(self):
-        return [f"passphrase:file:{self.file}" if part.startswith("file:") else part for part in super().command()]
+        return [f"passphrase:{self.file}" if part.startswith("file:") else part for part in super().command()]
 
 
 def test_bench_measures_any_endpoint(own_server):

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from support import canary
 from support.server import binary
-from support.tables import create_table, error_of, fill, scan_all
+from support.tables import create_table, customer_key, error_of, fill, scan_all, sse, wait_switched
 
 READ_SECS_MAX = 20
 
@@ -134,33 +134,51 @@ def test_swapped_objects_are_noticed(filled):
     assert examine(server, tables, written, first, second) != "unnoticed"
 
 
+def test_an_older_keyring_is_noticed(own_server, tmp_path):
+    """Rollback of keys: after a switch, the table's keyring of before is put back. It authenticates under a key
+    that still works, and is refused all the same, by name."""
+    dynamodb, kms = own_server.dynamodb, own_server.kms
+    first, second = customer_key(kms), customer_key(kms)
+    table = create_table(dynamodb, **sse(first))
+    fill(dynamodb, table, 25)
+    [keyring] = [p for p in own_server.data.rglob("keyring") if "tables" in p.parts]
+    shutil.copytree(keyring, tmp_path / "older")
+    dynamodb.update_table(TableName=table, **sse(second))
+    wait_switched(dynamodb, table, second)
+    own_server.stop()
+    shutil.move(keyring, tmp_path / "newer")
+    shutil.copytree(tmp_path / "older", keyring)
+    own_server.start()
+    error = error_of(scan_all, own_server.client("dynamodb", read_timeout=READ_SECS_MAX), table)
+    assert error and error[0] in ("InternalServerError", "InternalFailure"), error
+    assert "rolled back" in own_server.output()
+    own_server.stop()
+    shutil.rmtree(keyring)
+    shutil.move(tmp_path / "newer", keyring)
+    own_server.start()
+    assert len(scan_all(own_server.dynamodb, table)) == 25
+
+
+@pytest.mark.xfail(strict=True, reason="no store records yet how far a table's data has come; see SECURITY.md")
 def test_an_older_copy_of_a_table_is_noticed(own_server, tmp_path):
-    """Rollback: yesterday's copy of a table's directory is put back. It authenticates, and is refused all the
-    same, by name."""
+    """Rollback of data: yesterday's copy of all tables' objects is put back, the system store is today's. Each
+    object authenticates; the table is refused all the same."""
     dynamodb = own_server.dynamodb
     table = create_table(dynamodb)
     fill(dynamodb, table, 100, bytes_each=20_000)
     own_server.stop()
-    before = {p: p.stat().st_mtime for p in canary.files([own_server.data])}
+    tables = own_server.data / "store" / "tables"
     yesterday = tmp_path / "yesterday"
-    shutil.copytree(own_server.data, yesterday)
+    shutil.copytree(tables, yesterday)
     own_server.start()
     fill(own_server.dynamodb, table, 100, prefix="newer", bytes_each=20_000)
     own_server.stop()
-    # The table's directory is the one that holds most of what was written.
-    newest = max((p for p in canary.files([own_server.data]) if p not in before), key=lambda p: p.stat().st_size)
-    parts = newest.relative_to(own_server.data).parts
-    directory = own_server.data.joinpath(*parts[:2])
-    shutil.rmtree(directory)
-    shutil.copytree(yesterday.joinpath(*parts[:2]), directory)
-    try:
-        own_server.start()
-        error = error_of(scan_all, own_server.client("dynamodb", read_timeout=READ_SECS_MAX), table)
-        assert error and error[0] in ("InternalServerError", "InternalFailure"), error
-    except AssertionError as refusal:
-        assert "was not ready" in str(refusal), refusal
-    text = own_server.output().lower()
-    assert "older" in text or "rolled back" in text or "rollback" in text, text
+    shutil.rmtree(tables)
+    shutil.copytree(yesterday, tables)
+    own_server.start()
+    error = error_of(scan_all, own_server.client("dynamodb", read_timeout=READ_SECS_MAX), table)
+    assert error and error[0] in ("InternalServerError", "InternalFailure"), error
+    assert "rolled back" in own_server.output()
 
 
 def test_missing_objects_are_noticed(filled):

@@ -16,11 +16,11 @@ def pytest_addoption(parser):
 
 
 def pytest_runtest_logreport(report):
-    match = re.match(r"(?P<name>(?P<number>r\d\d)_\w+)", report.nodeid.rsplit("::", 1)[-1])
+    match = re.match(r"(?P<name>r(?P<number>\d\d)_\w+)", report.nodeid.rsplit("::", 1)[-1])
     if not match:
         return
     file = report.nodeid.split("::", 1)[0]
-    tests = outcomes.setdefault(match["number"].upper(), {})
+    tests = outcomes.setdefault(f"R{int(match['number'])}", {})
     name = f"{file}::{match['name']}"
     # A parametrised test is one row: it passes when each of its cases does.
     ranks = {"pass": 0, "skip": 1, "FAIL": 2}
