@@ -23,10 +23,12 @@ pub struct Engine {
     pub(super) creating: tokio::sync::Mutex<()>,
     // After an unanswered call: the key service is not asked again before this time.
     pub(super) kms_silent_until_millis: AtomicI64,
-    tables: RwLock<HashMap<(Arc<str>, Arc<str>), Region>>,
+    tables: RwLock<Regions>,
     pub(super) tasks: parking_lot::Mutex<Vec<tokio::task::JoinHandle<()>>>,
 }
 
+// By account and region, then by name.
+type Regions = HashMap<(Arc<str>, Arc<str>), Region>;
 type Region = BTreeMap<String, Arc<Table>>;
 
 /// What the engine is built from.
@@ -62,7 +64,7 @@ pub struct EngineParts {
 impl Engine {
     /// Loads the catalogue.
     pub async fn load(parts: EngineParts) -> Result<Arc<Self>, StorageError> {
-        let mut tables: HashMap<(Arc<str>, Arc<str>), Region> = HashMap::new();
+        let mut tables = Regions::new();
         let mut rows =
             parts.system.scan(prefix_range(&[ROWS]), Order::Ascending, Visibility::Applied).await?;
         while let Some((_, value)) = rows.next().await? {

@@ -181,10 +181,11 @@ impl Engine {
             let record = table.record();
             let held = record.protection.key_arn == key_arn
                 && record.protection.grants.iter().any(|grant| grant == grant_id);
-            if held && !record.deleting {
-                if let Err(error) = self.lose(&table).await {
-                    tracing::warn!(table = %record.id, %error, "the loss of the table's grant could not be recorded");
-                }
+            if held
+                && !record.deleting
+                && let Err(error) = self.lose(&table).await
+            {
+                tracing::warn!(table = %record.id, %error, "the loss of the table's grant could not be recorded");
             }
         }
     }

@@ -40,7 +40,7 @@ fn cases() -> Vec<Case> {
     // A worktree lies one folder deeper than the repository.
     let places = [root.join("../shared/vectors/sigv4"), root.join("../../shared/vectors/sigv4")];
     let Some(place) = places.iter().find(|place| place.is_dir()) else {
-        println!("SKIPPED: no vectors in ../shared/vectors/sigv4");
+        eprintln!("SKIPPED: no vectors in ../shared/vectors/sigv4");
         return Vec::new();
     };
     let case = |folder: PathBuf| {
