@@ -159,7 +159,6 @@ def test_an_older_keyring_is_noticed(own_server, tmp_path):
     assert len(scan_all(own_server.dynamodb, table)) == 25
 
 
-@pytest.mark.xfail(strict=True, reason="no store records yet how far a table's data has come; see SECURITY.md")
 def test_an_older_copy_of_a_table_is_noticed(own_server, tmp_path):
     """Rollback of data: yesterday's copy of all tables' objects is put back, the system store is today's. Each
     object authenticates; the table is refused all the same."""

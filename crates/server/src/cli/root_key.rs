@@ -40,6 +40,14 @@ pub enum RootKeyError {
         /// The data directory.
         data: PathBuf,
     },
+    /// Something else stands where the data directory should be.
+    #[error("the data directory `{data}` cannot be made: `{blocked}` is not a directory")]
+    DataBlocked {
+        /// The data directory.
+        data: PathBuf,
+        /// What is in the way.
+        blocked: PathBuf,
+    },
     /// The passphrase cannot be read.
     #[error("cannot read the passphrase from {from}")]
     Unreadable {
@@ -101,6 +109,12 @@ impl RootKeySetting {
             DataSetting::Memory => None,
             DataSetting::Directory(path) => Some(path.as_path()),
         };
+        // No key is made for data that has no place; said before the key file, which often lies beside it, fails too.
+        if let Some(data) = data_dir
+            && let Some(blocked) = data.ancestors().find(|path| path.exists() && !path.is_dir())
+        {
+            return Err(RootKeyError::DataBlocked { data: data.to_owned(), blocked: blocked.to_owned() });
+        }
         let has_data = data_dir.is_some_and(|path| path.join("FORMAT").exists());
         match self {
             Self::Ephemeral => Ok(Provider::KeyFile(Arc::new(SecretKey::generate(random)))),
