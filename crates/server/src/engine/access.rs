@@ -119,6 +119,9 @@ impl Engine {
         let table_key = match self.table_key(&record, &keyring, asker).await {
             Ok(table_key) => table_key,
             Err(error) => {
+                if let Some(damage) = damaged_keyring(&record, &keyring, &error) {
+                    return Err(damage.into());
+                }
                 if concerns_the_key(&error) {
                     self.mark_inaccessible(table, Some(error.clone())).await?;
                 }
@@ -359,6 +362,20 @@ fn grant_missing(record: &TableRecord) -> TableKmsError {
         ),
         request_id: record.id.clone(),
     }
+}
+
+/// What it means that the key service does not know its own ciphertext: the keyring is not what was written.
+fn damaged_keyring(record: &TableRecord, keyring: &Keyring, error: &TableKmsError) -> Option<StorageError> {
+    let TableKmsError::Refused { code, .. } = error else { return None };
+    let foreign = matches!(code.as_str(), "InvalidCiphertextException" | "IncorrectKeyException");
+    foreign.then(|| {
+        StorageError::Damaged(format!(
+            "object `{}/keyring/{:020}`: the key service does not open the table key in it ({code}); restore it from \
+             a backup",
+            record.folder(),
+            keyring.version()
+        ))
+    })
 }
 
 /// Whether a refusal is about the key, so that it holds for everybody.
