@@ -168,16 +168,6 @@ impl Engine {
         Ok(Protection { manager: key.manager, key_arn: key.arn, grants })
     }
 
-    /// Gives back a table's grants. A key that is gone has none any more; a key service that does
-    /// not answer keeps one that names a table and a key which no longer go together.
-    pub(super) async fn retire_grants(&self, protection: &Protection, context: &TableContext) {
-        for grant in &protection.grants {
-            if let Err(error) = self.parts.table_kms.retire_grant(&protection.key_arn, grant, context).await {
-                tracing::warn!(key = %protection.key_arn, grant, %error, "a grant could not be retired");
-            }
-        }
-    }
-
     async fn first_keyring(&self, record: &TableRecord) -> Result<(), CreateError> {
         let key_arn = &record.protection.key_arn;
         let new_key = self.parts.table_kms.generate_table_key(key_arn, &record.context()).await?;
