@@ -21,6 +21,8 @@ mod page;
 mod put_item;
 mod query;
 mod scan;
+mod select;
+mod start_key;
 mod table;
 mod tags;
 mod update_item;
