@@ -15,6 +15,7 @@ mod expressions;
 mod get_item;
 mod input;
 mod key;
+mod legacy;
 mod list_tables;
 mod page;
 mod put_item;
