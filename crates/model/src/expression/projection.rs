@@ -44,7 +44,7 @@ impl Projection {
     /// The projection to these paths, each value under a top-level name of its own.
     pub(crate) fn renamed(paths: Vec<(String, Path)>) -> Result<Projection, ExpressionError> {
         let mut tree = PathTree::default();
-        for (position, (_, path)) in paths.iter().rev().enumerate() {
+        for (position, (_, path)) in paths.iter().enumerate() {
             tree.insert(path, position).map_err(ExpressionError::new)?;
         }
         tree.sort();

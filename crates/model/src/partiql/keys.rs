@@ -2,14 +2,15 @@
 
 use super::{Insert, PartiqlError, Select, Write};
 use crate::attribute::{AttributeValue, Item};
-use crate::expression::{Comparator, Condition, Operand, Term};
+use crate::expression::{Comparator, Condition, Function, Operand, Path, Term};
 use crate::key::{KeyAttribute, KeySchema, KeyValue, PrimaryKey};
 
 /// The one item that a statement writes.
 pub struct WriteTarget {
     /// Its key attributes.
     pub key: Item,
-    /// What else must hold.
+    /// What else must hold. An UPDATE wants the item to be there; a DELETE of
+    /// an item that is not there does nothing, whatever else it asks.
     pub condition: Option<Condition>,
 }
 
@@ -51,10 +52,19 @@ impl Write {
             return Err(missed());
         }
         schema.key_of_item(&key)?;
-        let condition = match rest.is_empty() {
-            true => None,
-            false => Some(Condition::from_term(&Term::And(rest))?),
+        let presence = |function| {
+            let hash = Operand::Path(Path::top_level(&schema.hash.name));
+            Term::Call(function, vec![hash])
         };
+        let condition = if self.update.is_some() {
+            rest.push(presence(Function::AttributeExists));
+            Some(Term::And(rest))
+        } else if rest.is_empty() {
+            None
+        } else {
+            Some(Term::Or(vec![presence(Function::AttributeNotExists), Term::And(rest)]))
+        };
+        let condition = condition.as_ref().map(Condition::from_term).transpose()?;
         Ok(WriteTarget { key, condition })
     }
 }
@@ -85,6 +95,12 @@ impl Select {
 }
 
 impl Insert {
+    /// What must hold for the item to be new.
+    pub fn condition(schema: &KeySchema) -> Result<Condition, PartiqlError> {
+        let hash = Operand::Path(Path::top_level(&schema.hash.name));
+        Ok(Condition::from_term(&Term::Call(Function::AttributeNotExists, vec![hash]))?)
+    }
+
     /// Refuses an item without the key attributes, each of its type.
     pub fn check_keys(&self, schema: &KeySchema) -> Result<(), PartiqlError> {
         for attribute in schema.attributes() {

@@ -22,6 +22,7 @@ mod plan;
 mod syntax;
 #[cfg(test)]
 mod tests;
+pub mod token;
 mod update;
 
 pub use error::PartiqlError;
@@ -160,6 +161,7 @@ impl Select {
             SelectItems::Some(items) => {
                 let mut paths: Vec<(String, crate::expression::Path)> = Vec::with_capacity(items.len());
                 for item in items {
+                    path::check_shown(item)?;
                     let path = path::path(item)?;
                     let name = path::shown_name(&path);
                     if paths.iter().any(|(other, _)| *other == name) {

@@ -54,6 +54,21 @@ fn element(index: &Expr) -> Result<PathElement, PartiqlError> {
     }
 }
 
+/// Refuses the asterisks that SELECT has words of its own for.
+pub(super) fn check_shown(expr: &Expr) -> Result<(), PartiqlError> {
+    let ExprKind::Path(_, steps) = &expr.kind else { return Ok(()) };
+    let is_unpivot = |step: &Step| matches!(step, Step::Unpivot);
+    match steps.split_last() {
+        Some((Step::Unpivot, others)) if !others.iter().any(is_unpivot) => {
+            Err(PartiqlError::new("Changing item's hierarchy while reading isn't supported"))
+        }
+        _ if steps.iter().any(|step| is_unpivot(step) || matches!(step, Step::Wildcard)) => {
+            Err(PartiqlError::malformed("Invalid use of * in select list"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The name under which SELECT shows a path: its last member and the indexes behind it.
 pub(super) fn shown_name(path: &Path) -> String {
     let mut name = path.name().to_owned();

@@ -30,7 +30,8 @@ pub struct Section {
     pub range: KeyRange,
     /// The only key that can be in it, where the whole primary key is given.
     pub point: Option<Vec<u8>>,
-    hash: KeyValue,
+    /// The partition; none of what is not within one.
+    hash: Option<KeyValue>,
 }
 
 /// The most reads that one statement makes; the documentation names this
@@ -129,8 +130,9 @@ impl Select {
             // Whole partitions instead, once each: the condition still filters.
             sections.dedup_by(|later, earlier| later.hash == earlier.hash);
             for section in &mut sections {
-                if let Some(range) = key::sort_range(&section.hash, None) {
-                    *section = Section::new(range, section.hash.clone(), schema);
+                let Some(hash) = section.hash.clone() else { continue };
+                if let Some(range) = key::sort_range(&hash, None) {
+                    *section = Section::new(range, hash, schema);
                 }
             }
         }
@@ -139,6 +141,11 @@ impl Select {
 }
 
 impl Section {
+    /// A part that is not within one partition.
+    pub fn of_range(range: KeyRange) -> Section {
+        Section { range, point: None, hash: None }
+    }
+
     fn new(range: KeyRange, hash: KeyValue, schema: &KeySchema) -> Section {
         let point = match (&range.0, &range.1) {
             (Bound::Included(first), _) if schema.range.is_none() => Some(first.clone()),
@@ -150,7 +157,7 @@ impl Section {
             }
             _ => None,
         };
-        Section { range, point, hash }
+        Section { range, point, hash: Some(hash) }
     }
 }
 

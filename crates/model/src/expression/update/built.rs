@@ -39,8 +39,7 @@ impl Update {
     pub(crate) fn from_changes(changes: Vec<Change>) -> Result<Update, ExpressionError> {
         let mut tree = Tree::with_room();
         let mut targets = PathTree::default();
-        // Like those of an expression: from the last one to the first.
-        for (position, change) in changes.iter().rev().enumerate() {
+        for (position, change) in changes.iter().enumerate() {
             let (Change::Set(path, _)
             | Change::Remove(path)
             | Change::Add(path, _)
@@ -50,7 +49,7 @@ impl Update {
         let order = targets.in_service_order();
         targets.sort();
         let mut actions = Vec::with_capacity(changes.len());
-        for change in changes.into_iter().rev() {
+        for change in changes {
             let (section, target, operand) = match change {
                 Change::Set(path, value) => {
                     let id = add_value(&mut tree, &value).map_err(ExpressionError::new)?;
