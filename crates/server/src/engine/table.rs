@@ -10,7 +10,7 @@ use strongroom_seal::keyring::Keyring;
 use super::callers::Callers;
 use super::open_table::OpenTable;
 use super::record::TableRecord;
-use crate::kms::key::KeyStatus;
+use crate::kms::key::{KeyStatus, SeenStatus};
 use crate::kms::table_kms::TableKmsError;
 
 /// A table of the catalogue; share it with `Arc`.
@@ -92,6 +92,8 @@ impl Opening {
 pub(super) struct Refusal {
     pub(super) error: TableKmsError,
     pub(super) since_millis: i64,
+    /// The key's state then, where this process can see it.
+    pub(super) key_status: Option<SeenStatus>,
 }
 
 impl Table {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use strongroom_model::attribute::Item;
-use strongroom_model::key::KeySchema;
+use strongroom_model::key::{self as model_key, KeyError, KeySchema};
 use strongroom_model::{size, stored};
 
 use super::{capacity, input, key, table};
@@ -69,21 +69,27 @@ fn change(schema: &KeySchema, mut one: Value) -> Result<(Vec<u8>, Option<Vec<u8>
             if size::item_bytes(&item) > size::ITEM_BYTES_MAX {
                 return Err(ApiError::validation("Item size has exceeded the maximum allowed size"));
             }
-            let row = key::row_of_item(schema, &item)?;
+            let row = row_of_item(schema, &item)?;
             Ok((row, Some(stored::encode(&item).map_err(input::value_error)?)))
         }
         (None, Some(mut delete)) => {
             let key = input::take_item(&mut delete, "Key")?.unwrap_or_default();
             Ok((key::row_of_request(schema, &key)?, None))
         }
-        (Some(_), Some(_)) => Err(ApiError::validation(
+        // Said of a request with neither as of one with both.
+        (Some(_), Some(_)) | (None, None) => Err(ApiError::validation(
             "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported \
              datatypes",
         )),
-        (None, None) => Err(ApiError::validation(
-            "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
-        )),
     }
+}
+
+// In a batch the service judges the key of an item as that of a request, but for empty values.
+fn row_of_item(schema: &KeySchema, item: &Item) -> Result<Vec<u8>, ApiError> {
+    schema.key_of_item(item).map(|key| model_key::item_key(&key)).map_err(|error| match error {
+        KeyError::Missing(_) | KeyError::TypeMismatch { .. } => KeyError::SchemaMismatch.into(),
+        error => error.into(),
+    })
 }
 
 // Only for the capacity figure: stored bytes that do not parse count as none.

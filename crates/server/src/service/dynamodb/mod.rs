@@ -24,6 +24,8 @@ mod partiql;
 mod put_item;
 mod query;
 mod scan;
+mod select;
+mod start_key;
 mod table;
 mod tags;
 mod update_item;

@@ -8,7 +8,7 @@ use strongroom_model::key::KeySchema;
 use strongroom_model::{json as attribute_json, size, stored};
 
 use super::capacity::{self, Wanted};
-use super::{input, write};
+use super::{input, select, write};
 use crate::engine::{OpenTable, Range};
 use crate::service::Output;
 use crate::storage::Order;
@@ -41,28 +41,7 @@ impl PageParameters {
         projection: Option<Projection>,
     ) -> Result<Self, ApiError> {
         let select = input::text(body, "Select");
-        let invalid = |text: &str| Err(ApiError::validation(text));
-        match select {
-            Some("ALL_PROJECTED_ATTRIBUTES") => {
-                return invalid(
-                    "One or more parameter values were invalid: ALL_PROJECTED_ATTRIBUTES can be used only when \
-                     Querying using an IndexName",
-                );
-            }
-            Some("SPECIFIC_ATTRIBUTES") if projection.is_none() => {
-                return invalid(
-                    "Must specify the AttributesToGet or ProjectionExpression when choosing to get \
-                     SPECIFIC_ATTRIBUTES",
-                );
-            }
-            Some(select @ ("ALL_ATTRIBUTES" | "COUNT")) if projection.is_some() => {
-                let what = if select == "COUNT" { "only the Count" } else { "ALL_ATTRIBUTES" };
-                return Err(ApiError::validation(format!(
-                    "Cannot specify the ProjectionExpression when choosing to get {what}"
-                )));
-            }
-            _ => {}
-        }
+        select::check(body)?;
         Ok(Self {
             limit: input::integer(body, "Limit").and_then(|limit| usize::try_from(limit).ok()),
             consistent: input::flag(body, "ConsistentRead").unwrap_or(false),
