@@ -171,11 +171,11 @@ fn branches<'a>(term: &'a Term, schema: &KeySchema) -> Result<Option<Vec<Branch<
     for alternative in alternatives {
         let mut branch = Branch { hashes: Vec::new(), sorts: Vec::new(), has_other_sorts: false };
         for term in conjuncts(alternative) {
-            if branch.hashes.is_empty() {
-                if let Some(hashes) = hash_values(term, &schema.hash)? {
-                    branch.hashes = hashes;
-                    continue;
-                }
+            if branch.hashes.is_empty()
+                && let Some(hashes) = hash_values(term, &schema.hash)?
+            {
+                branch.hashes = hashes;
+                continue;
             }
             let Some(range) = &schema.range else { continue };
             if sort_conditions(term, range)?.is_some() {

@@ -119,12 +119,12 @@ proptest! {
     #[test]
     fn a_condition_comes_back(condition in expression(), modified in any::<bool>(), old in any::<bool>()) {
         let from = Source { expr: of(ExprKind::Name("tbl".into())), has_alias: false, is_join: false };
-        let returning = Some(Returning { modified, old });
-        let source = format!("DELETE FROM tbl WHERE {} {}", print(&condition), returning.unwrap());
+        let returning = Returning { modified, old };
+        let source = format!("DELETE FROM tbl WHERE {} {}", print(&condition), returning);
         let (parsed, _) = parse(&source).unwrap_or_else(|error| panic!("{source}: {}", error.message()));
         prop_assert_eq!(
             parsed,
-            Syntax::Delete(Delete { from: from.clone(), condition: Some(condition.clone()), returning })
+            Syntax::Delete(Delete { from: from.clone(), condition: Some(condition.clone()), returning: Some(returning) })
         );
         let source = format!("UPDATE tbl SET a = {} REMOVE b.\"c\"[0]", part(&condition));
         let target = of(ExprKind::Name("a".into()));

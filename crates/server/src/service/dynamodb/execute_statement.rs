@@ -1,7 +1,9 @@
 //! ExecuteStatement.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
-use strongroom_model::key;
+use strongroom_model::key::{self, KeySchema};
 use strongroom_model::partiql::token::{self, NextToken};
 use strongroom_model::partiql::{Section, Select, Statement};
 use strongroom_model::{json as attribute_json, size};
@@ -62,7 +64,7 @@ fn written(done: Done, answering: &Answering, table_name: &str) -> Output {
 async fn read(
     engine: &Engine,
     request: &Request,
-    found: &std::sync::Arc<Table>,
+    found: &Arc<Table>,
     select: Select,
     start: Option<NextToken>,
     binding: u64,
@@ -79,7 +81,7 @@ async fn read(
         None => key::segment_range(0, 1).map(Section::of_range).into_iter().collect(),
     };
     let start = start.unwrap_or(NextToken { section: 0, after: None });
-    check_start(&start, &sections)?;
+    check_start(&start, &sections, schema)?;
     let body = &request.input;
     let parameters = PageParameters {
         limit: input::integer(body, "Limit").and_then(|limit| usize::try_from(limit).ok()),
@@ -156,11 +158,15 @@ async fn read(
 }
 
 /// Refuses a place that the statement does not read.
-fn check_start(start: &NextToken, sections: &[Section]) -> Result<(), ApiError> {
+fn check_start(start: &NextToken, sections: &[Section], schema: &KeySchema) -> Result<(), ApiError> {
     let inside = match (&start.after, sections.get(usize::from(start.section))) {
         (None, section) => section.is_some() || start.section == 0,
         (Some(_), None) => false,
-        (Some(after), Some(section)) => section.point.is_none() && key::contains(&section.range, after),
+        (Some(after), Some(section)) => {
+            section.point.is_none()
+                && key::contains(&section.range, after)
+                && schema.decode_item_key(after).is_some()
+        }
     };
     if inside { Ok(()) } else { Err(token::invalid().into()) }
 }
