@@ -4,6 +4,8 @@ import base64
 import datetime
 import json
 import re
+import urllib.request
+
 
 import pytest
 from support import trail
@@ -132,6 +134,10 @@ def r51_kms_calls_are_counted_per_key(own_server):
             LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": key}]) for e in page["Events"]]
         for key in (busy, quiet)
     }
+    with urllib.request.urlopen(f"{own_server.url}/metrics") as answer:
+        metrics = answer.read().decode().splitlines()
+    assert f'strongroom_kms_calls_total{{key_arn="{busy}",operation="GenerateDataKey"}} 7' in metrics
+    assert not [line for line in metrics if quiet in line and "GenerateDataKey" in line]
     assert counted[busy].count("GenerateDataKey") == 7
     assert "GenerateDataKey" not in counted[quiet] and "DescribeKey" in counted[quiet]
 

@@ -21,6 +21,7 @@ use super::state::{Change, KeyChange, State};
 use crate::audit::{Audit, Event};
 use crate::storage::database::{Visibility, prefix_range};
 use crate::storage::{Batch, Order, StorageError, SystemStore};
+use crate::wire::KeyCalls;
 
 /// The key service of this process.
 pub struct Kms {
@@ -33,14 +34,14 @@ pub struct Kms {
     doomed: Mutex<Vec<(Place, [u8; 32])>>,
     turn: Arc<Mutex<()>>,
     news: broadcast::Sender<KeyChange>,
-    calls: RwLock<HashMap<Arc<str>, KeyCalls>>,
+    calls: RwLock<HashMap<Arc<str>, OperationCalls>>,
     // INVARIANT (due keys): no key's deletion time is before this. Lowered while the state is
     // locked for writing, raised while it is locked for reading, so no lowering is lost.
     pub(super) next_due_millis: AtomicI64,
 }
 
 /// How often each operation used one key.
-type KeyCalls = HashMap<&'static str, AtomicU64>;
+type OperationCalls = HashMap<&'static str, AtomicU64>;
 
 /// The right to make the next change.
 pub struct WriterTurn(OwnedMutexGuard<()>);
@@ -91,6 +92,23 @@ impl Kms {
         let calls = self.calls.read();
         let count = calls.get(key_arn).and_then(|of_key| of_key.get(operation));
         count.map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
+    /// How often each key was used by each operation since the start, in order (R51).
+    pub fn all_calls(&self) -> Vec<KeyCalls> {
+        let calls = self.calls.read();
+        let mut all: Vec<_> = calls
+            .iter()
+            .flat_map(|(key_arn, of_key)| {
+                of_key.iter().map(|(operation, count)| KeyCalls {
+                    key_arn: Arc::clone(key_arn),
+                    operation,
+                    count: count.load(Ordering::Relaxed),
+                })
+            })
+            .collect();
+        all.sort();
+        all
     }
 
     /// The audit trail.
