@@ -10,6 +10,7 @@ pub mod expression;
 pub mod json;
 pub mod key;
 pub mod number;
+pub mod resource_policy;
 pub mod shape;
 pub mod size;
 pub mod stored;

@@ -74,6 +74,7 @@ impl World {
             },
             idle_millis: 60_000,
             switches_per_day_max: 4,
+            status_millis: 0,
         })
         .await
         .unwrap();
