@@ -10,6 +10,7 @@ pub mod expression;
 pub mod json;
 pub mod key;
 pub mod number;
+pub mod partiql;
 pub mod resource_policy;
 pub mod shape;
 pub mod size;

@@ -80,10 +80,17 @@ fn serve(arguments: ServeArguments) -> Result<(), Box<dyn std::error::Error>> {
         // Before anything opens, so that a signal during the start ends in an orderly way too.
         let stop = serve::stop_signal()?;
         let serving = Serving::start(&settings, root).await?;
-        banner::print(&settings, &serving)?;
-        stop.await;
+        let shown = banner::print(&settings, &serving);
+        let kept = match shown {
+            Ok(()) => serving.keep_new_access_key(&settings.account_id).await.map_err(Into::into),
+            Err(error) => Err(Box::new(error) as Box<dyn std::error::Error>),
+        };
+        let ready = kept.and_then(|()| Ok(banner::print_ready(&serving)?));
+        if ready.is_ok() {
+            stop.await;
+        }
         serving.stop().await;
-        Ok(())
+        ready
     })
 }
 

@@ -58,13 +58,13 @@ impl Engine {
     ) -> Result<Arc<TableRecord>, SwitchError> {
         let _turn = table.turn.lock().await;
         let record = table.record();
+        if record.deleting {
+            return Err(AccessError::NotFound.into());
+        }
         // The old key must be usable by the caller: the data keys are wrapped under it. The
         // table's grant on it is not needed, so that a switch heals a table that lost it.
         let old_key = self.present_table_key(&record, caller).await?;
         let key = self.describe(caller, key).await?;
-        if record.deleting {
-            return Err(AccessError::NotFound.into());
-        }
         if record.switch.is_some() {
             return Err(SwitchError::UnderWay);
         }

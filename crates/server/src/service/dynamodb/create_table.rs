@@ -37,7 +37,7 @@ fn new_table(engine: &Engine, request: &Request) -> Result<NewTable, ApiError> {
     }
     let reference = input::text(body, "TableName").unwrap_or_default();
     let name = table::name_of(&request.caller, reference).ok_or_else(|| {
-        ApiError::validation(format!("Invalid TableArn: {reference} is not of this account and region"))
+        ApiError::validation(format!("Invalid TableArn: Invalid ResourceArn provided as input {reference}"))
     })?;
     let provisioned = provisioned(body, None)?;
     let (hash, range) = key_schema(body)?;
@@ -70,7 +70,7 @@ pub fn provisioned(body: &Value, before: Option<Option<(i64, i64)>>) -> Result<O
     });
     let on_demand = match input::text(body, "BillingMode") {
         Some(mode) => mode == "PAY_PER_REQUEST",
-        None => before.is_some_and(|before| before.is_none()) && units.is_none(),
+        None => before == Some(None),
     };
     match (on_demand, units) {
         (true, None) => Ok(None),

@@ -1,11 +1,15 @@
 //! DeleteItem.
 
-use strongroom_model::expression::ExpressionKind;
+use std::sync::Arc;
+
+use strongroom_model::attribute::Item;
+use strongroom_model::expression::{Condition, ExpressionKind};
 use strongroom_model::json;
 
-use super::write::{self, WriteParameters};
+use super::write::{self, Done, WriteParameters};
 use super::{expressions, input, key, legacy, table};
-use crate::engine::{Change, Engine};
+use crate::auth::Caller;
+use crate::engine::{Change, Engine, Table};
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
 
@@ -21,11 +25,24 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     placeholders.check_all_used()?;
     let name = input::text(body, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, name)?;
-    let row = key::row_of_request(&found.schema, &key)?;
-    if let Some(condition) = &condition {
+    let done = delete(engine, &request.caller, &found, &parameters, &key, condition.as_ref()).await?;
+    Ok(write::answer(done, parameters.capacity, &found.record().name))
+}
+
+/// Deletes the item of this key, if the condition holds.
+pub async fn delete(
+    engine: &Engine,
+    caller: &Caller,
+    found: &Arc<Table>,
+    parameters: &WriteParameters,
+    key: &Item,
+    condition: Option<&Condition>,
+) -> Result<Done, ApiError> {
+    let row = key::row_of_request(&found.schema, key)?;
+    if let Some(condition) = condition {
         condition.check_key_access(&found.schema)?;
     }
-    let opening = table::open_for_items(engine, &found, &request.caller).await?;
+    let opening = table::open_for_items(engine, found, caller).await?;
     let returns_old = parameters.return_values == "ALL_OLD";
     let (before_bytes, old) = opening
         .table
@@ -33,10 +50,10 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
             let before_bytes = write::stored_bytes(before)?;
             let change = if before.is_some() { Change::Delete } else { Change::Keep };
             let before = write::decode(before)?;
-            parameters.check(condition.as_ref(), before.as_ref())?;
+            parameters.check(condition, before.as_ref())?;
             Ok::<_, ApiError>((change, (before_bytes, before.filter(|_| returns_old))))
         })
         .await?;
     let attributes = old.map(|old| json::item_to_json(&old));
-    Ok(write::answer(attributes, parameters.capacity, &found.record().name, before_bytes, 0))
+    Ok(Done { attributes, before_bytes, after_bytes: 0 })
 }

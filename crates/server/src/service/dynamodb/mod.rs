@@ -1,5 +1,6 @@
 //! DynamoDB's API: one file per action.
 
+mod batch_execute_statement;
 mod batch_get_item;
 mod batch_write_item;
 mod capacity;
@@ -11,6 +12,7 @@ mod describe_limits;
 mod describe_table;
 mod encryption;
 mod errors;
+mod execute_statement;
 mod expressions;
 mod get_item;
 mod input;
@@ -18,6 +20,7 @@ mod key;
 mod legacy;
 mod list_tables;
 mod page;
+mod partiql;
 mod put_item;
 mod query;
 mod resource;
@@ -41,6 +44,7 @@ use crate::wire::ApiError;
 /// Runs one action. An operation that is not there yet answers `UnknownOperationException`.
 pub async fn dispatch(engine: &Arc<Engine>, request: Request) -> Result<Output, ApiError> {
     match request.operation {
+        "BatchExecuteStatement" => batch_execute_statement::run(engine, request).await,
         "BatchGetItem" => batch_get_item::run(engine, request).await,
         "BatchWriteItem" => batch_write_item::run(engine, request).await,
         "CreateTable" => create_table::run(engine, request).await,
@@ -56,6 +60,7 @@ pub async fn dispatch(engine: &Arc<Engine>, request: Request) -> Result<Output, 
         "DescribeLimits" => Ok(describe_limits::run()),
         "DescribeTable" => describe_table::run(engine, &request),
         "DescribeTimeToLive" => describe_features::time_to_live(engine, &request),
+        "ExecuteStatement" => execute_statement::run(engine, request).await,
         "GetItem" => get_item::run(engine, request).await,
         "GetResourcePolicy" => resource_policy::get(engine, &request),
         "ListTables" => list_tables::run(engine, &request),

@@ -76,23 +76,27 @@ impl PageParameters {
     }
 }
 
-struct Page<'a> {
+/// A page that is being read.
+pub struct Page<'a> {
     parameters: &'a PageParameters,
-    // The items' JSON, separated by commas.
-    items: Vec<u8>,
+    /// The items' JSON, separated by commas.
+    pub items: Vec<u8>,
     count: usize,
     scanned_count: usize,
-    scanned_bytes: usize,
-    last_key: Option<Bytes>,
+    /// The size of all items that were looked at.
+    pub scanned_bytes: usize,
+    /// The stored key of the item that was looked at last.
+    pub last_key: Option<Bytes>,
 }
 
 impl<'a> Page<'a> {
-    fn new(parameters: &'a PageParameters) -> Self {
+    /// An empty page.
+    pub fn new(parameters: &'a PageParameters) -> Self {
         Self { parameters, items: Vec::new(), count: 0, scanned_count: 0, scanned_bytes: 0, last_key: None }
     }
 
-    // Takes one row; says whether the page goes on.
-    fn take(&mut self, key: Bytes, stored: &Bytes) -> Result<bool, ApiError> {
+    /// Takes one row; says whether the page goes on.
+    pub fn take(&mut self, key: Bytes, stored: &Bytes) -> Result<bool, ApiError> {
         self.scanned_bytes += stored::item_bytes(stored).map_err(write::damaged)?;
         self.scanned_count += 1;
         let parameters = self.parameters;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use strongroom_model::arn::TableName;
 
 use super::errors::{not_found, table_not_found};
 use super::{input, throughput};
@@ -23,7 +24,7 @@ pub fn name_of<'a>(caller: &Caller, reference: &'a str) -> Option<&'a str> {
     let here = parts.next() == Some("dynamodb")
         && parts.next() == Some(&*caller.region)
         && parts.next() == Some(&*caller.principal.account);
-    here.then_some(name)
+    (here && TableName::parse(name).is_ok()).then_some(name)
 }
 
 /// The table that an operation on items names.
@@ -56,7 +57,8 @@ pub fn for_control(engine: &Engine, request: &Request) -> Result<Arc<Table>, Api
 
 /// Whether a table's status is still `CREATING`: there are no items to reach in it yet.
 pub fn is_coming_into_being(engine: &Engine, record: &TableRecord) -> bool {
-    record.options.passing_status(engine.clock().now_millis()) == Some(PassingStatus::Creating)
+    record.options.passing.is_some()
+        && record.options.passing_status(engine.clock().now_millis()) == Some(PassingStatus::Creating)
 }
 
 /// The status that DescribeTable shows now.

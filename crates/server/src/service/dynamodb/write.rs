@@ -70,21 +70,32 @@ pub fn damaged(error: stored::StoredError) -> ApiError {
     StorageError::Damaged(error.to_string()).into()
 }
 
+/// What a write did, for its answer.
+pub struct Done {
+    /// The attributes that were asked for.
+    pub attributes: Option<Value>,
+    /// The size of the item before; 0 where there was none.
+    pub before_bytes: usize,
+    /// The size of the item after; 0 where there is none.
+    pub after_bytes: usize,
+}
+
+impl Done {
+    /// The capacity that the write used, if it is asked for.
+    pub fn consumed(&self, capacity: Wanted, table_name: &str) -> Option<Value> {
+        capacity.of(table_name, size::write_units(self.before_bytes.max(self.after_bytes)))
+    }
+}
+
 /// The answer to a write: attributes and capacity, as far as they are asked for.
-pub fn answer(
-    attributes: Option<Value>,
-    capacity: Wanted,
-    table_name: &str,
-    before_bytes: usize,
-    after_bytes: usize,
-) -> Output {
+pub fn answer(done: Done, capacity: Wanted, table_name: &str) -> Output {
     let mut answer = Map::new();
-    if let Some(attributes) = attributes {
+    let consumed = done.consumed(capacity, table_name);
+    if let Some(attributes) = done.attributes {
         answer.insert("Attributes".to_owned(), attributes);
     }
-    let units = size::write_units(before_bytes.max(after_bytes));
-    if let Some(capacity) = capacity.of(table_name, units) {
-        answer.insert("ConsumedCapacity".to_owned(), capacity);
+    if let Some(consumed) = consumed {
+        answer.insert("ConsumedCapacity".to_owned(), consumed);
     }
     Value::Object(answer).into()
 }
