@@ -110,6 +110,7 @@ impl World {
             deletion_protection: false,
             tags: Default::default(),
             key: key.map(str::to_owned),
+            options: crate::engine::TableOptions::default(),
         };
         self.engine.create(&caller(), new).await.unwrap()
     }
