@@ -64,6 +64,8 @@ pub struct EngineParts {
     pub idle_millis: i64,
     /// How many times a day a table's key may be changed before LimitExceededException.
     pub switches_per_day_max: usize,
+    /// How long `CREATING`, `UPDATING` and `DELETING` are shown.
+    pub status_millis: i64,
 }
 
 impl Engine {
@@ -153,6 +155,17 @@ impl Engine {
         let _turn = table.turn.lock().await;
         let changed = change((*table.record()).clone());
         self.save(table, changed).await
+    }
+
+    /// Like [`Engine::change_record`], unless `change` refuses.
+    pub async fn try_change_record<E: From<StorageError>>(
+        &self,
+        table: &Table,
+        change: impl FnOnce(&TableRecord) -> Result<TableRecord, E>,
+    ) -> Result<(), E> {
+        let _turn = table.turn.lock().await;
+        let changed = change(&table.record())?;
+        Ok(self.save(table, changed).await?)
     }
 
     pub(super) fn store(&self) -> Arc<dyn ObjectStore> {

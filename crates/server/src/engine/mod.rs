@@ -15,6 +15,7 @@ pub mod record;
 mod renewal;
 mod switch;
 mod table;
+mod table_options;
 #[cfg(test)]
 mod tests;
 
@@ -26,3 +27,4 @@ pub use open_table::{Change, OpenTable, Range};
 pub use record::{Counted, Protection, TableRecord};
 pub use switch::SwitchError;
 pub use table::{Opening, Table};
+pub use table_options::{PassingStatus, ResourcePolicy, TableOptions};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use strongroom_model::key::{KeyAttribute, KeySchema, KeyType};
 
+use super::table_options::TableOptions;
 use crate::kms::table_kms::{KeyManager, TableContext};
 use crate::storage::StorageError;
 
@@ -51,6 +52,9 @@ pub struct TableRecord {
     pub switches_millis: Vec<i64>,
     /// Items and bytes when they were last counted; they may lag behind by seconds.
     pub counted: Counted,
+    /// Throughput, policy and the like.
+    #[serde(default)]
+    pub options: TableOptions,
 }
 
 /// How large a table is.

@@ -74,6 +74,7 @@ impl World {
             },
             idle_millis: 60_000,
             switches_per_day_max: 4,
+            status_millis: 0,
         })
         .await
         .unwrap();
@@ -109,6 +110,7 @@ impl World {
             deletion_protection: false,
             tags: Default::default(),
             key: key.map(str::to_owned),
+            options: crate::engine::TableOptions::default(),
         };
         self.engine.create(&caller(), new).await.unwrap()
     }
