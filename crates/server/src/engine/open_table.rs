@@ -37,7 +37,7 @@ pub enum Change {
 /// The range of stored keys a page is read from.
 pub type Range = strongroom_model::key::KeyRange;
 
-const LATCHES: usize = 1024;
+const LATCHES: usize = 256;
 
 impl OpenTable {
     /// Takes over an open database.
