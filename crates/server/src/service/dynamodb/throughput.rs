@@ -361,11 +361,14 @@ fn below(units: (i64, i64), floor: (i64, i64)) -> Option<(&'static str, &'static
     }
 }
 
-// A structure without members asks for nothing. Alone in a request it makes the service answer
-// InternalFailure; here such a request is told that it asks for nothing.
+// A structure without members, or an empty list, asks for nothing. Such a structure alone in a
+// request makes the service answer InternalFailure; here that request is told that it asks for nothing.
 fn is_empty(body: &Value, name: &str) -> bool {
-    body.get(name).and_then(Value::as_object).is_some_and(serde_json::Map::is_empty)
-        && name != "SSESpecification"
+    match body.get(name) {
+        Some(Value::Object(members)) => members.is_empty() && name != "SSESpecification",
+        Some(Value::Array(elements)) => elements.is_empty(),
+        _ => false,
+    }
 }
 
 // A time as the service spells it out in sentences.
