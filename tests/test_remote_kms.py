@@ -196,5 +196,5 @@ def r41_a_grant_is_given_back_after_an_outage(pair):
     wait_until(lambda: error_of(describe, tables.dynamodb, table), "the table is gone", 60)
     tables.restart()
     keys.start()
-    tables.advance(61)
+    tables.advance(301)
     wait_until(lambda: not keys.kms.list_grants(KeyId=key)["Grants"], "the grant is given back", 10)

@@ -362,7 +362,8 @@ impl Engine {
             table.set_refusal(Some(Refusal { error, since_millis: now_millis, key_status }));
         }
         if record.inaccessible_millis.is_none() {
-            tracing::warn!(table = %record.id, key = %record.protection.key_arn,
+            let refusal = table.refusal().map(|refusal| refusal.error.to_string());
+            tracing::warn!(table = %record.id, key = %record.protection.key_arn, refusal,
                 "the table is inaccessible: its key cannot be used; enable the key to have it back");
             self.save(table, TableRecord { inaccessible_millis: Some(now_millis), ..(*record).clone() })
                 .await?;

@@ -57,7 +57,7 @@ impl Engine {
                 account: context.account.clone(),
                 region: context.region.clone(),
             };
-            if !self.pay(&debt).await
+            if self.pay(&debt).await != Payment::Done
                 && let Err(error) = self.owe(debt).await
             {
                 tracing::warn!(key = %protection.key_arn, grant_id, %error,
@@ -75,9 +75,11 @@ impl Engine {
         self.debts.again_millis.store(now_millis + AGAIN_MILLIS, Ordering::Relaxed);
         let debts = self.debts.owed.lock().clone();
         for debt in debts {
-            if !self.pay(&debt).await {
-                // The key service does not answer: nor will it the next time in this moment.
-                return;
+            match self.pay(&debt).await {
+                Payment::Done => {}
+                Payment::Refused => continue,
+                // Nor will it answer for the next one.
+                Payment::Unanswered => return,
             }
             let mut batch = Batch::new();
             batch.delete(debt.row_key());
@@ -88,15 +90,16 @@ impl Engine {
         }
     }
 
-    // Whether the key service has answered.
-    async fn pay(&self, debt: &Debt) -> bool {
+    async fn pay(&self, debt: &Debt) -> Payment {
         let Debt { key_arn, grant_id, .. } = debt;
         match self.parts.table_kms.retire_grant(key_arn, grant_id, &debt.context()).await {
-            Ok(()) => true,
-            Err(TableKmsError::Unreachable(_)) => false,
+            Ok(()) => Payment::Done,
+            Err(TableKmsError::Unreachable(_)) => Payment::Unanswered,
+            Err(TableKmsError::Refused { code, .. }) if code == "NotFoundException" => Payment::Done,
+            // Wrong credentials, for one: what it will say when they are put right is another matter.
             Err(error @ TableKmsError::Refused { .. }) => {
                 tracing::warn!(key = %key_arn, grant_id, %error, "the key service does not take a grant back");
-                true
+                Payment::Refused
             }
         }
     }
@@ -108,6 +111,14 @@ impl Engine {
         self.debts.owed.lock().push(debt);
         Ok(())
     }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Payment {
+    // The grant is gone, or was already.
+    Done,
+    Refused,
+    Unanswered,
 }
 
 impl Debt {
@@ -130,6 +141,6 @@ impl Debt {
 }
 
 /// Each try that fails leaves an event in the trail.
-const AGAIN_MILLIS: i64 = 60_000;
+const AGAIN_MILLIS: i64 = 300_000;
 /// The first byte of these rows in the system store.
 const ROWS: u8 = b'g';

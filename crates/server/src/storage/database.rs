@@ -30,6 +30,10 @@ pub struct Database {
     status: watch::Receiver<DbStatus>,
     flush_wanted: Arc<Notify>,
     tasks: [JoinHandle<()>; 2],
+    // For the collection at the end; the store is the database's own.
+    path: String,
+    store: Arc<dyn ObjectStore>,
+    doors: Doors,
     cache: Arc<BlockCache>,
     cache_scope: u64,
 }
@@ -132,10 +136,18 @@ impl Database {
         let written = Arc::new(Notify::new());
         let tasks = [
             tokio::spawn(flush_when_wanted(db.clone(), Arc::clone(&flush_wanted), Arc::clone(&written))),
-            tokio::spawn(maintenance::run(db.clone(), path.to_owned(), store, clock, doors.clone(), written)),
+            tokio::spawn(maintenance::run(
+                db.clone(),
+                path.to_owned(),
+                Arc::clone(&store),
+                clock,
+                doors.clone(),
+                written,
+            )),
         ];
         let status = db.subscribe();
-        Ok(Self { db, status, flush_wanted, tasks, cache, cache_scope })
+        let (path, doors) = (path.to_owned(), doors.clone());
+        Ok(Self { db, status, flush_wanted, tasks, path, store, doors, cache, cache_scope })
     }
 
     /// One row's value.
@@ -227,7 +239,10 @@ impl Database {
 
     /// Writes out what memory holds and closes. Calls made afterwards fail with `Closed`.
     pub async fn close(&self) -> Result<(), StorageError> {
-        self.close_with(Some(FlushType::MemTable)).await
+        self.close_with(Some(FlushType::MemTable)).await?;
+        // Maintenance works while a database is open; one that is open for seconds only would never be collected.
+        maintenance::collect(&self.path, &self.store, &self.doors).await;
+        Ok(())
     }
 
     /// Closes without writing anything: what is not durable is lost, and was never acknowledged.

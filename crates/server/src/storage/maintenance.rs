@@ -118,7 +118,8 @@ async fn compact(
     running.abort();
 }
 
-async fn collect(path: &str, store: &Arc<dyn ObjectStore>, doors: &Doors) {
+/// Deletes what no manifest in use refers to any more and is old enough. What fails is tried again by the next one.
+pub async fn collect(path: &str, store: &Arc<dyn ObjectStore>, doors: &Doors) {
     let every = |min_age| Some(GarbageCollectorDirectoryOptions { interval: None, min_age, dry_run: false });
     let mut builder = GarbageCollectorBuilder::new(path.to_owned(), Arc::clone(store)).with_options(
         GarbageCollectorOptions {
