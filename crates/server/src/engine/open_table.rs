@@ -1,16 +1,18 @@
 //! A table that is open: its database, its keys, and the rules of reading and writing rows.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use bytes::Bytes;
+use parking_lot::RwLock;
 use strongroom_model::stored;
 use strongroom_seal::data_keys::DataKeys;
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::index::{IndexSet, IndexWrites};
 use super::item_cache::{Entry, ItemCache};
 use super::record::Counted;
-use crate::storage::{Batch, Database, Order, StorageError, Visibility, Written};
+use crate::storage::{Batch, Database, Order, Scan, StorageError, Visibility, Written};
 
 /// One opening of a table.
 pub struct OpenTable {
@@ -22,6 +24,19 @@ pub struct OpenTable {
     last_sequence: AtomicU64,
     items: AtomicI64,
     bytes: AtomicI64,
+    // Whether there are indexes: a table without any looks no further.
+    is_indexed: AtomicBool,
+    indexes: RwLock<Arc<IndexSet>>,
+}
+
+/// What became of one key.
+pub struct Changed {
+    /// What was stored before.
+    pub before: Option<Bytes>,
+    /// What is stored now.
+    pub after: Option<Bytes>,
+    /// What it did to the indexes.
+    pub indexes: IndexWrites,
 }
 
 /// What a writer decides about one key, having seen its newest state.
@@ -46,8 +61,11 @@ impl OpenTable {
         data_keys: Arc<DataKeys>,
         cache: Arc<ItemCache>,
         counted: Counted,
+        indexes: Arc<IndexSet>,
     ) -> Self {
         Self {
+            is_indexed: AtomicBool::new(!indexes.is_empty()),
+            indexes: RwLock::new(indexes),
             database,
             data_keys,
             cache_scope: cache.new_scope(),
@@ -89,11 +107,20 @@ impl OpenTable {
         key: &[u8],
         decide: impl FnOnce(Option<&Bytes>) -> Result<(Change, T), E>,
     ) -> Result<T, E> {
+        Ok(self.change_indexed(key, decide).await?.0)
+    }
+
+    /// Like [`OpenTable::change`], and says what was done to the indexes.
+    pub async fn change_indexed<T, E: From<StorageError>>(
+        &self,
+        key: &[u8],
+        decide: impl FnOnce(Option<&Bytes>) -> Result<(Change, T), E>,
+    ) -> Result<(T, IndexWrites), E> {
         let (outcome, sequence) = {
             let latch = self.latch(key).lock().await;
             let newest = self.newest(key).await?;
             match decide(newest.stored.as_ref()) {
-                Ok((Change::Keep, answer)) => (Ok(answer), newest.sequence),
+                Ok((Change::Keep, answer)) => (Ok((answer, IndexWrites::default())), newest.sequence),
                 // A refusal rests on what it saw: it must not be told before that is durable.
                 Err(refusal) => (Err(refusal), newest.sequence),
                 Ok((change, answer)) => {
@@ -110,13 +137,25 @@ impl OpenTable {
                             None
                         }
                     };
+                    let indexes = self.indexes();
+                    let mut counting = Vec::new();
+                    let index_writes = match &indexes {
+                        None => IndexWrites::default(),
+                        Some(indexes) => {
+                            let (before, after) = (newest.stored.as_ref(), stored.as_ref());
+                            indexes.maintain(&self.database, before, after, &mut batch, &mut counting).await?
+                        }
+                    };
                     let written = self.database.apply(batch).await?;
                     self.count(newest.stored.as_ref(), stored.as_ref());
+                    if let Some(indexes) = indexes {
+                        indexes.count(&counting);
+                    }
                     let sequence = self.applied(&written);
                     self.cache.set(self.cache_scope, key, Entry { stored, sequence });
                     drop(latch);
                     written.durable().await?;
-                    return Ok(answer);
+                    return Ok((answer, index_writes));
                 }
             }
         };
@@ -127,38 +166,42 @@ impl OpenTable {
     }
 
     /// Puts and deletes several different keys in one batch, without conditions.
-    /// Returns what was stored at each before and is stored after.
     pub async fn change_all(
         &self,
         changes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    ) -> Result<Vec<(Option<Bytes>, Option<Bytes>)>, StorageError> {
-        // Latches are taken in their order, so that two batches never wait for each other.
-        let mut stripes: Vec<usize> = changes.iter().map(|(key, _)| stripe(key)).collect();
-        stripes.sort_unstable();
-        stripes.dedup();
-        let mut held: Vec<MutexGuard<'_, ()>> = Vec::with_capacity(stripes.len());
-        for stripe in stripes {
-            held.push(self.latches[stripe].lock().await);
-        }
+    ) -> Result<Vec<Changed>, StorageError> {
+        let held = self.latches(changes.iter().map(|(key, _)| key.as_slice())).await;
+        let indexes = self.indexes();
+        let mut counting = Vec::new();
         let mut batch = Batch::new();
         let mut entries = Vec::with_capacity(changes.len());
         for (key, item) in changes {
-            let before = self.newest(&key).await?;
+            let before = self.newest(&key).await?.stored;
             let key = Bytes::from(key);
-            let stored = item.map(Bytes::from);
-            match &stored {
+            let after = item.map(Bytes::from);
+            match &after {
                 Some(item) => batch.put_bytes(key.clone(), item.clone()),
                 None => batch.delete(&key),
             }
-            entries.push((key, before.stored, stored));
+            let indexes = match &indexes {
+                None => IndexWrites::default(),
+                Some(indexes) => {
+                    let (before, after) = (before.as_ref(), after.as_ref());
+                    indexes.maintain(&self.database, before, after, &mut batch, &mut counting).await?
+                }
+            };
+            entries.push((key, Changed { before, after, indexes }));
         }
         let written = self.database.apply(batch).await?;
+        if let Some(indexes) = indexes {
+            indexes.count(&counting);
+        }
         let sequence = self.applied(&written);
         let mut outcome = Vec::with_capacity(entries.len());
-        for (key, before, stored) in entries {
-            self.count(before.as_ref(), stored.as_ref());
-            self.cache.set(self.cache_scope, key, Entry { stored: stored.clone(), sequence });
-            outcome.push((before, stored));
+        for (key, changed) in entries {
+            self.count(changed.before.as_ref(), changed.after.as_ref());
+            self.cache.set(self.cache_scope, key, Entry { stored: changed.after.clone(), sequence });
+            outcome.push(changed);
         }
         drop(held);
         written.durable().await?;
@@ -174,14 +217,19 @@ impl OpenTable {
         consistent: bool,
         mut visit: impl FnMut(Bytes, Bytes) -> Result<bool, E>,
     ) -> Result<bool, E> {
-        let visibility = if consistent { Visibility::Durable } else { Visibility::Applied };
-        let mut scan = self.database.scan(range, order, visibility).await?;
+        let mut scan = self.rows(range, order, consistent).await?;
         while let Some((key, stored)) = scan.next().await? {
             if !visit(key, stored)? {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// The rows of `range` in order, one after the other.
+    pub async fn rows(&self, range: Range, order: Order, consistent: bool) -> Result<Scan, StorageError> {
+        let visibility = if consistent { Visibility::Durable } else { Visibility::Applied };
+        self.database.scan(range, order, visibility).await
     }
 
     /// How large the table is.
@@ -254,6 +302,41 @@ impl OpenTable {
             self.items.fetch_add(items, Ordering::Relaxed);
         }
         self.bytes.fetch_add(bytes(after) - bytes(before), Ordering::Relaxed);
+    }
+
+    /// From now on, writes maintain these indexes; those that are under way may still maintain the former ones.
+    pub(super) fn set_indexes(&self, indexes: Arc<IndexSet>) {
+        let is_indexed = !indexes.is_empty();
+        *self.indexes.write() = indexes;
+        self.is_indexed.store(is_indexed, Ordering::Release);
+    }
+
+    // The indexes to maintain. To be asked for under the latch of the item that is written.
+    pub(super) fn indexes(&self) -> Option<Arc<IndexSet>> {
+        self.is_indexed.load(Ordering::Acquire).then(|| Arc::clone(&self.indexes.read()))
+    }
+
+    /// Returns once no write is under way that began before this was called.
+    pub(super) async fn writes_passed(&self) {
+        for latch in &self.latches {
+            drop(latch.lock().await);
+        }
+    }
+
+    pub(super) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    // The latches of several keys, taken in their order, so that nobody waits for each other.
+    pub(super) async fn latches<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) -> Vec<MutexGuard<'_, ()>> {
+        let mut stripes: Vec<usize> = keys.map(stripe).collect();
+        stripes.sort_unstable();
+        stripes.dedup();
+        let mut held = Vec::with_capacity(stripes.len());
+        for stripe in stripes {
+            held.push(self.latches[stripe].lock().await);
+        }
+        held
     }
 
     fn latch(&self, key: &[u8]) -> &Mutex<()> {

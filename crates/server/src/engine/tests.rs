@@ -109,6 +109,7 @@ impl World {
             deletion_protection: false,
             tags: Default::default(),
             key: key.map(str::to_owned),
+            indexes: Vec::new(),
         };
         self.engine.create(&caller(), new).await.unwrap()
     }

@@ -13,6 +13,8 @@ mod encryption;
 mod errors;
 mod expressions;
 mod get_item;
+mod index_definitions;
+mod index_descriptions;
 mod input;
 mod key;
 mod list_tables;

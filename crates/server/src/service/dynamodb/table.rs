@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use strongroom_model::arn::TableReference;
 
 use super::errors::{not_found, table_not_found};
-use super::input;
+use super::{index_descriptions, input};
 use crate::auth::Caller;
 use crate::engine::{Engine, Opening, Table, TableRecord};
 use crate::kms::table_kms::KeyManager;
@@ -86,19 +86,10 @@ pub fn description(table: &Table, status: &str) -> Value {
     let (read_units, write_units) = record.provisioned.unwrap_or((0, 0));
     // On-demand tables start with these; the service reports them as their warm throughput.
     let (warm_reads, warm_writes) = record.provisioned.unwrap_or((12_000, 4_000));
-    let mut definitions = vec![&record.hash];
-    let mut schema = vec![json!({"AttributeName": record.hash.0, "KeyType": "HASH"})];
-    if let Some(range) = &record.range {
-        definitions.push(range);
-        schema.push(json!({"AttributeName": range.0, "KeyType": "RANGE"}));
-    }
     let mut description = json!({
-        "AttributeDefinitions": definitions
-            .iter()
-            .map(|(name, key_type)| json!({"AttributeName": name, "AttributeType": key_type}))
-            .collect::<Vec<_>>(),
+        "AttributeDefinitions": index_descriptions::attribute_definitions(&record),
         "TableName": record.name,
-        "KeySchema": schema,
+        "KeySchema": index_descriptions::key_schema([&record.hash], &record.range),
         "TableStatus": status,
         "CreationDateTime": seconds(record.created_millis),
         "ProvisionedThroughput": {
@@ -129,6 +120,7 @@ pub fn description(table: &Table, status: &str) -> Value {
     if let Some(sse) = sse_description(&record) {
         description["SSEDescription"] = sse;
     }
+    index_descriptions::add(table, &record, status, &mut description);
     description
 }
 
