@@ -1,5 +1,6 @@
 """The disk fills up, turns read-only or vanishes: clear errors, no hang, nothing lost, and serving resumes."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -7,7 +8,7 @@ import time
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
-from support.tables import create_table, error_of, fill, item, scan_all, wait_until
+from support.tables import create_table, error_of, fill, item, scan_all, sse, wait_until
 
 DISK_BYTES = 24 * 1024 * 1024
 
@@ -74,6 +75,37 @@ def test_a_full_disk(server_on_disk):
     assert acknowledged <= set(scan_all(server.dynamodb, table))
     server.restart()
     assert acknowledged <= set(scan_all(server.dynamodb, table))
+
+
+def test_keys_when_the_disk_is_full(server_on_disk):
+    """The server's own records find no room: no key can be made or changed, and the error says so; tables are read
+    on. With room again keys are made, and obeyed, without a restart."""
+    server, table, written = server_on_disk
+    kms = server.client("kms", read_timeout=30)
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    sealed = create_table(server.dynamodb, **sse(key))
+    ballast = server.data.parent / "ballast"
+    with open(ballast, "wb", buffering=0) as file:
+        try:
+            while file.write(b"x" * 4096):
+                pass
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
+    code, message = error_of(kms.disable_key, KeyId=key)
+    assert code == "KMSInternalException", (code, message)
+    assert error_of(kms.create_key)[0] == "KMSInternalException"
+    # A call that cannot be written into the trail is not answered.
+    assert error_of(kms.describe_key, KeyId=key)[0] == "KMSInternalException"
+    assert server.dynamodb.get_item(TableName=table, Key=item("item-000000"))["Item"] == written["item-000000"]
+    ballast.unlink()
+    wait_until(lambda: error_of(kms.create_key) is None, "keys can be made again", 30, 0.3)
+    recovers(server, table)
+    assert set(written) <= set(scan_all(server.dynamodb, table))
+    assert error_of(server.dynamodb.put_item, TableName=sealed, Item=item("a")) is None
+    kms.disable_key(KeyId=key)
+    assert "is disabled" in error_of(server.dynamodb.get_item, TableName=sealed, Key=item("a"))[1]
+    kms.enable_key(KeyId=key)
+    assert server.dynamodb.get_item(TableName=sealed, Key=item("a"))["Item"] == item("a")
 
 
 def test_a_read_only_disk(server_on_disk):

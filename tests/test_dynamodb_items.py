@@ -144,7 +144,7 @@ def test_return_values_of_put_and_delete(dynamodb, table):
     assert "Attributes" not in dynamodb.put_item(TableName=table, Item=item(pk, v="3"))
     assert dynamodb.delete_item(TableName=table, Key=item(pk), ReturnValues="ALL_OLD")["Attributes"] == item(pk, v="3")
     assert "Attributes" not in dynamodb.delete_item(TableName=table, Key=item(pk), ReturnValues="ALL_OLD")
-    with refused("ValidationException", "Return values set to invalid value"):
+    with refused("ValidationException", "ReturnValues can only be ALL_OLD or NONE"):
         dynamodb.put_item(TableName=table, Item=item(pk), ReturnValues="ALL_NEW")
 
 

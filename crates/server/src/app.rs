@@ -1,14 +1,21 @@
 //! The parts joined: storage, key service, audit trail, engine and the services above them.
+//!
+//! A final failure of its disk closes the system store for good, and memory may then be
+//! behind what its log holds. So new parts are loaded from a new opening of it, and take the
+//! place of the old ones between two requests.
 
-use std::sync::Arc;
+mod parts;
 
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
 use strongroom_model::clock::{Clock, Random};
 use strongroom_seal::root::Provider;
+use tokio::task::JoinHandle;
 
-use crate::audit::Audit;
-use crate::engine::{CallerRules, Engine, EngineParts};
-use crate::kms::table_kms::TableKms;
-use crate::kms::{Kms, LocalTableKms, RemoteTableKms};
+pub use self::parts::Parts;
+use crate::engine::CallerRules;
 use crate::service::{Output, Request, cloudtrail, dynamodb, kms, sts};
 use crate::storage::system::SystemError;
 use crate::storage::{BlockCache, DataSetting, Place, PlaceError, StorageError, SystemStore};
@@ -16,10 +23,14 @@ use crate::wire::{ApiError, Dispatch, Service};
 
 /// A server's parts, running; cheap to clone.
 #[derive(Clone)]
-pub struct App {
-    engine: Arc<Engine>,
-    kms: Arc<Kms>,
-    system: SystemStore,
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    place: Arc<Place>,
+    block_cache: Arc<BlockCache>,
+    options: AppOptions,
+    parts: RwLock<Arc<Parts>>,
+    resuming: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What an app is opened with.
@@ -74,65 +85,74 @@ impl App {
 
     /// The same over a place that is open already.
     pub async fn open_in(place: Arc<Place>, options: AppOptions) -> Result<Self, StartError> {
-        let AppOptions { clock, random, .. } = &options;
+        let AppOptions { clock, random, root, .. } = &options;
         let block_cache = Arc::new(BlockCache::new(options.block_cache_bytes));
-        let system =
-            SystemStore::open(&place, &options.root, Arc::clone(&block_cache), &**clock, random).await?;
-        let audit = Audit::open(system.clone(), Arc::clone(clock), Arc::clone(random)).await?;
-        let kms = Kms::open(system.clone(), audit, Arc::clone(clock), Arc::clone(random)).await?;
-        let local = LocalTableKms::new(Arc::clone(&kms));
-        let table_kms: Arc<dyn TableKms> = match &options.kms_endpoint {
-            None => Arc::new(local),
-            Some(endpoint) => {
-                let credentials =
-                    RemoteTableKms::credentials_from_environment().ok_or(StartError::KmsCredentials)?;
-                Arc::new(RemoteTableKms::new(local, endpoint, credentials))
-            }
-        };
-        let engine = Engine::load(EngineParts {
-            system: system.clone(),
-            place,
-            table_kms,
-            kms: Arc::clone(&kms),
-            push_key_state: options.push_key_state,
-            kms_is_remote: options.kms_endpoint.is_some(),
-            clock: Arc::clone(clock),
-            random: Arc::clone(random),
-            block_cache,
-            item_cache_bytes: options.item_cache_bytes,
-            callers: options.callers,
-            idle_millis: options.idle_millis,
-            switches_per_day_max: options.switches_per_day_max,
-        })
-        .await?;
-        engine.start();
-        kms.start();
-        Ok(Self { engine, kms, system })
+        let system = SystemStore::open(&place, root, Arc::clone(&block_cache), &**clock, random).await?;
+        let parts = Parts::open(system, &place, &block_cache, &options).await?;
+        let parts = RwLock::new(Arc::new(parts));
+        let inner = Arc::new(Inner { place, block_cache, options, parts, resuming: Mutex::default() });
+        *inner.resuming.lock() = Some(tokio::spawn(resume_after_failures(Arc::downgrade(&inner))));
+        Ok(Self(inner))
     }
 
-    /// The tables.
-    pub fn engine(&self) -> &Arc<Engine> {
-        &self.engine
-    }
-
-    /// The key service.
-    pub fn kms(&self) -> &Arc<Kms> {
-        &self.kms
-    }
-
-    /// The system store.
-    pub fn system(&self) -> &SystemStore {
-        &self.system
+    /// The parts that serve now. Ask again for each request: a failure of the disk replaces them.
+    pub fn parts(&self) -> Arc<Parts> {
+        Arc::clone(&self.0.parts.read())
     }
 
     /// Closes tables and stores, so that the next start has nothing to replay.
     pub async fn close(&self) {
-        self.engine.close().await;
-        if let Err(error) = self.system.close().await {
+        if let Some(resuming) = self.0.resuming.lock().take() {
+            resuming.abort();
+        }
+        let parts = self.parts();
+        parts.engine.close().await;
+        if let Err(error) = parts.system.close().await {
             tracing::warn!(%error, "the system store did not close cleanly; what was acknowledged is in its log");
         }
     }
 }
+
+async fn resume_after_failures(app: Weak<Inner>) {
+    loop {
+        let Some(parts) = app.upgrade().map(|inner| Arc::clone(&inner.parts.read())) else { return };
+        let cause = parts.system.closed().await;
+        tracing::error!(
+            cause,
+            "the system store has failed; keys and tables are loaded again as soon as the disk serves"
+        );
+        drop(parts);
+        loop {
+            let Some(inner) = app.upgrade() else { return };
+            match inner.resume().await {
+                Ok(()) => break,
+                Err(error) => {
+                    let cause = std::error::Error::source(&error).map(ToString::to_string);
+                    tracing::warn!(%error, cause, "the system store does not open yet; it will be tried again");
+                }
+            }
+            drop(inner);
+            tokio::time::sleep(RESUME_INTERVAL).await;
+        }
+        tracing::info!("the system store is open again");
+    }
+}
+
+impl Inner {
+    // The old parts go on reading until the new ones are complete: the old store takes no writes, so nothing that
+    // the new ones have loaded can change behind them.
+    async fn resume(&self) -> Result<(), StartError> {
+        let before = Arc::clone(&self.parts.read());
+        let system = before.system.open_again(Arc::clone(&self.block_cache), &self.place.doors).await?;
+        let parts = Parts::open(system, &self.place, &self.block_cache, &self.options).await?;
+        *self.parts.write() = Arc::new(parts);
+        before.engine.abandon().await;
+        before.system.abandon().await;
+        Ok(())
+    }
+}
+
+const RESUME_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Dispatch for App {
     async fn call(&self, service: Service, request: Request) -> Result<Output, ApiError> {
@@ -150,10 +170,11 @@ impl Dispatch for App {
 
 impl App {
     async fn run(&self, service: Service, request: Request) -> Result<Output, ApiError> {
+        let parts = self.parts();
         match service {
-            Service::DynamoDb => dynamodb::dispatch(&self.engine, request).await,
-            Service::Kms => kms::dispatch(&self.kms, &request).await,
-            Service::CloudTrail => cloudtrail::dispatch(self.kms.audit(), &request).await,
+            Service::DynamoDb => dynamodb::dispatch(&parts.engine, request).await,
+            Service::Kms => kms::dispatch(&parts.kms, &request).await,
+            Service::CloudTrail => cloudtrail::dispatch(parts.kms.audit(), &request).await,
             Service::Sts => sts::dispatch(&request).await,
             Service::DynamoDbStreams | Service::Iam => Err(ApiError::new("UnknownOperationException", "")),
         }

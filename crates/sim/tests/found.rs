@@ -84,7 +84,6 @@ fn a_new_table_of_the_same_name_outlives_the_clearing_of_the_old_one() {
 // The machine's clock had been ahead, and was put right while the server was down. SlateDB takes a clock that is
 // behind its newest row for a broken one, and refuses every write until the time has come again.
 #[test]
-#[ignore = "SlateDB's clock is the machine's, and nothing keeps it from going back between two starts"]
 fn data_from_the_future_opens() {
     let mut world = World::new(4);
     settle(&mut world, false).expect("a calm disk");
@@ -107,7 +106,6 @@ fn data_from_the_future_opens() {
 // The disk was full for one call of the system store. It was mended, but no key could be used and no table opened
 // until the server was started anew.
 #[test]
-#[ignore = "the system store does not open again by itself yet"]
 fn serving_resumes_when_the_system_store_has_met_a_full_disk() {
     let mut world = World::new(2);
     settle(&mut world, true).expect("a calm disk");

@@ -94,7 +94,7 @@ impl Serving {
             (Authenticator::dev(&settings.account_id), None)
         } else {
             let account = &settings.account_id;
-            let (credentials, new) = Credentials::open(app.system(), account, random).await?;
+            let (credentials, new) = Credentials::open(&app.parts().system, account, random).await?;
             (Authenticator::checked(Arc::new(credentials), Arc::clone(clock) as Arc<dyn Clock>), new)
         };
         let tls = match (&settings.transport, &settings.data) {

@@ -47,6 +47,18 @@ impl Engine {
         }
     }
 
+    /// Stops the engine's work and lets go of every table without writing; another engine has taken over.
+    pub async fn abandon(&self) {
+        for task in self.tasks.lock().drain(..) {
+            task.abort();
+        }
+        for table in self.all_tables() {
+            if let Some(opening) = table.set_opening(None) {
+                opening.table.abandon().await;
+            }
+        }
+    }
+
     /// One round of the work that goes by the clock.
     pub async fn step(self: &Arc<Self>) {
         let now_millis = self.clock().now_millis();

@@ -13,7 +13,7 @@ use super::service::Kms;
 use crate::audit::Audit;
 use crate::auth::{Caller, Principal, PrincipalKind};
 use crate::service::{Output, Request, cloudtrail};
-use crate::storage::{BlockCache, Database, Doors, SystemStore};
+use crate::storage::{BlockCache, Doors, SystemStore};
 use crate::wire::ApiError;
 
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -75,9 +75,8 @@ impl World {
 
     async fn open(clock: Arc<TestClock>, random: Arc<TestRandom>, objects: Arc<InMemory>) -> Self {
         let cache = Arc::new(BlockCache::new(1 << 20));
-        let database =
-            Database::open("system", Arc::clone(&objects) as _, cache, &Doors::default()).await.unwrap();
-        let store = SystemStore::new(Arc::new(database));
+        let store =
+            SystemStore::open_over(Arc::clone(&objects) as _, cache, &Doors::default()).await.unwrap();
         let audit =
             Audit::open(store.clone(), Arc::clone(&clock) as _, Arc::clone(&random) as _).await.unwrap();
         let kms = Kms::open(store.clone(), audit, Arc::clone(&clock) as _, Arc::clone(&random) as _);

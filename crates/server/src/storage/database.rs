@@ -14,6 +14,7 @@ use slatedb::config::{
     CloseOptions, DurabilityLevel, FlushOptions, FlushType, ReadOptions, ScanOptions, Settings, WriteOptions,
 };
 use slatedb::{DbStatus, IterationOrder, WriteBatch, WriteHandle};
+use slatedb_common::clock::SystemClock;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
@@ -21,6 +22,7 @@ use super::StorageError;
 use super::block_cache::BlockCache;
 use super::doors::Doors;
 use super::maintenance;
+use super::steady_clock::SteadyClock;
 
 /// An open database.
 pub struct Database {
@@ -116,12 +118,12 @@ impl Database {
         doors: &Doors,
     ) -> Result<Self, StorageError> {
         let cache_scope = cache.new_scope();
+        let clock = SteadyClock::for_database(path, &store, doors.clock.as_ref()).await?;
+        let clock: Arc<dyn SystemClock> = Arc::new(clock);
         let mut builder = slatedb::Db::builder(path, Arc::clone(&store))
             .with_settings(settings())
-            .with_db_cache(Arc::clone(&cache) as _, cache_scope);
-        if let Some(clock) = &doors.clock {
-            builder = builder.with_system_clock(Arc::clone(clock));
-        }
+            .with_db_cache(Arc::clone(&cache) as _, cache_scope)
+            .with_system_clock(Arc::clone(&clock));
         if let Some(seed) = doors.seed() {
             builder = builder.with_seed(seed);
         }
@@ -130,7 +132,7 @@ impl Database {
         let written = Arc::new(Notify::new());
         let tasks = [
             tokio::spawn(flush_when_wanted(db.clone(), Arc::clone(&flush_wanted), Arc::clone(&written))),
-            tokio::spawn(maintenance::run(db.clone(), path.to_owned(), store, doors.clone(), written)),
+            tokio::spawn(maintenance::run(db.clone(), path.to_owned(), store, clock, doors.clone(), written)),
         ];
         let status = db.subscribe();
         Ok(Self { db, status, flush_wanted, tasks, cache, cache_scope })
@@ -207,6 +209,15 @@ impl Database {
     /// Whether calls can still succeed; a database that failed stays closed.
     pub fn is_open(&self) -> bool {
         self.status.borrow().close_reason.is_none()
+    }
+
+    /// Waits until the database is closed, by us or by a failure, and says why.
+    pub async fn closed(&self) -> String {
+        let mut status = self.status.clone();
+        match status.wait_for(|status| status.close_reason.is_some()).await {
+            Ok(status) => format!("{:?}", status.close_reason),
+            Err(_) => "it was dropped".to_owned(),
+        }
     }
 
     /// Drops every decrypted block that was read so far.

@@ -13,13 +13,21 @@ use slatedb::config::{
     GarbageCollectorOptions,
 };
 use slatedb::{CompactorBuilder, Db, GarbageCollectorBuilder};
+use slatedb_common::clock::SystemClock;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::doors::Doors;
 
-/// Works until the database closes. `written` is notified after each flush.
-pub async fn run(db: Db, path: String, store: Arc<dyn ObjectStore>, doors: Doors, written: Arc<Notify>) {
+/// Works until the database closes. `clock` is the database's, `written` is notified after each flush.
+pub async fn run(
+    db: Db,
+    path: String,
+    store: Arc<dyn ObjectStore>,
+    clock: Arc<dyn SystemClock>,
+    doors: Doors,
+    written: Arc<Notify>,
+) {
     loop {
         written.notified().await;
         let mut last_write = Instant::now();
@@ -33,7 +41,7 @@ pub async fn run(db: Db, path: String, store: Arc<dyn ObjectStore>, doors: Doors
                 return;
             }
             if runs_to_merge(&db) >= RUNS_TO_START {
-                compact(&db, &path, &store, &doors).await;
+                compact(&db, &path, &store, &clock, &doors).await;
             }
             if last_collection.elapsed() >= COLLECTION_INTERVAL {
                 collect(&path, &store, &doors).await;
@@ -66,9 +74,16 @@ fn runs_to_merge(db: &Db) -> usize {
     db.manifest().l0().len()
 }
 
-async fn compact(db: &Db, path: &str, store: &Arc<dyn ObjectStore>, doors: &Doors) {
-    let mut builder =
-        CompactorBuilder::new(path.to_owned(), Arc::clone(store)).with_options(CompactorOptions {
+async fn compact(
+    db: &Db,
+    path: &str,
+    store: &Arc<dyn ObjectStore>,
+    clock: &Arc<dyn SystemClock>,
+    doors: &Doors,
+) {
+    let mut builder = CompactorBuilder::new(path.to_owned(), Arc::clone(store))
+        .with_system_clock(Arc::clone(clock))
+        .with_options(CompactorOptions {
             poll_interval: Duration::from_millis(500),
             commit_compacted_interval: Duration::from_millis(200),
             checkpoint_lifetime: Duration::from_secs(60),
@@ -82,9 +97,6 @@ async fn compact(db: &Db, path: &str, store: &Arc<dyn ObjectStore>, doors: &Door
             object_store_max_retries: Some(3),
             ..CompactorOptions::default()
         });
-    if let Some(clock) = &doors.clock {
-        builder = builder.with_system_clock(Arc::clone(clock));
-    }
     if let Some(seed) = doors.seed() {
         builder = builder.with_seed(seed);
     }
@@ -124,6 +136,7 @@ async fn collect(path: &str, store: &Arc<dyn ObjectStore>, doors: &Doors) {
             object_store_max_retries: Some(3),
         },
     );
+    // The clock that dates the objects: see `steady_clock`.
     if let Some(clock) = &doors.clock {
         builder = builder.with_system_clock(Arc::clone(clock));
     }

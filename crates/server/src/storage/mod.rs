@@ -8,6 +8,7 @@ mod maintenance;
 pub mod offline;
 mod own_directory;
 pub mod place;
+mod steady_clock;
 pub mod system;
 
 pub use block_cache::BlockCache;

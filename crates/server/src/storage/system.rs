@@ -13,6 +13,7 @@
 
 use std::sync::Arc;
 
+use object_store::ObjectStore;
 use object_store::path::Path;
 use strongroom_model::clock::{Clock, Random};
 use strongroom_seal::data_keys::DataKeys;
@@ -23,12 +24,17 @@ use strongroom_seal::store::SealedStore;
 
 use super::block_cache::BlockCache;
 use super::database::Database;
+use super::doors::Doors;
 use super::error::StorageError;
 use super::place::Place;
 
 /// The system store; cheap to clone.
 #[derive(Clone)]
-pub struct SystemStore(Arc<Database>);
+pub struct SystemStore {
+    database: Arc<Database>,
+    // Kept to open the same store again without the root key.
+    store: Arc<dyn ObjectStore>,
+}
 
 /// Why the system store does not open.
 #[derive(Debug, thiserror::Error)]
@@ -59,11 +65,6 @@ pub const FOLDER: &str = "system";
 const FOLDERS: &[&str] = &["keyring", "wal", "manifest", "compacted", "compactions"];
 
 impl SystemStore {
-    /// A system store over an open database.
-    pub fn new(database: Arc<Database>) -> Self {
-        Self(database)
-    }
-
     /// Opens the system store of `place`, or makes the first one. A wrong root key changes nothing.
     pub async fn open(
         place: &Place,
@@ -76,8 +77,24 @@ impl SystemStore {
             Some(data_keys) => data_keys,
             None => Self::create(place, provider, clock, &**random).await?,
         };
-        let store = SealedStore::new(Arc::clone(&place.store), Arc::new(data_keys), Arc::clone(random));
-        Ok(Self(Arc::new(Database::open(FOLDER, Arc::new(store), cache, &place.doors).await?)))
+        let sealed = SealedStore::new(Arc::clone(&place.store), Arc::new(data_keys), Arc::clone(random));
+        Ok(Self::open_over(Arc::new(sealed), cache, &place.doors).await?)
+    }
+
+    /// Opens a system store over a store that seals what it is given.
+    pub async fn open_over(
+        store: Arc<dyn ObjectStore>,
+        cache: Arc<BlockCache>,
+        doors: &Doors,
+    ) -> Result<Self, StorageError> {
+        let database = Database::open(FOLDER, Arc::clone(&store), cache, doors).await?;
+        Ok(Self { database: Arc::new(database), store })
+    }
+
+    /// Opens the same store again after a failure has closed it. Whatever its log holds is there, also writes that
+    /// were answered with an error.
+    pub async fn open_again(&self, cache: Arc<BlockCache>, doors: &Doors) -> Result<Self, StorageError> {
+        Self::open_over(Arc::clone(&self.store), cache, doors).await
     }
 
     /// The keys of the system store of `place`, or none where there is no system store yet.
@@ -133,6 +150,6 @@ impl std::ops::Deref for SystemStore {
     type Target = Database;
 
     fn deref(&self) -> &Database {
-        &self.0
+        &self.database
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 use strongroom_model::{json as attribute_json, size, stored};
 
-use super::{capacity, expressions, input, key, table, write};
+use super::{capacity, expressions, input, key, legacy, table, write};
 use crate::engine::Engine;
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
@@ -31,9 +31,10 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     // All is checked before anything is read.
     let mut plans = Vec::new();
     for (reference, mut part) in tables {
-        let mut placeholders =
-            expressions::placeholders(&mut part, &["ProjectionExpression"], &["AttributesToGet"])?;
-        let projection = expressions::projection(&part, &mut placeholders)?;
+        expressions::check_parameters(&part, &["ProjectionExpression"], &["AttributesToGet"])?;
+        let attributes_to_get = legacy::attributes_to_get(&part)?;
+        let mut placeholders = expressions::placeholders(&mut part)?;
+        let projection = expressions::projection(&part, &mut placeholders)?.or(attributes_to_get);
         placeholders.check_all_used()?;
         let found = table::for_items(engine, &request.caller, &reference)?;
         let mut rows = Vec::new();

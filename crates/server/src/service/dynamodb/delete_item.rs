@@ -4,7 +4,7 @@ use strongroom_model::expression::ExpressionKind;
 use strongroom_model::json;
 
 use super::write::{self, WriteParameters};
-use super::{expressions, input, key, table};
+use super::{expressions, input, key, legacy, table};
 use crate::engine::{Change, Engine};
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
@@ -12,18 +12,19 @@ use crate::wire::ApiError;
 /// Runs DeleteItem.
 pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
     let body = &mut request.input;
-    let parameters = WriteParameters::read(body, &["NONE", "ALL_OLD"])?;
-    let mut placeholders =
-        expressions::placeholders(body, &["ConditionExpression"], &["Expected", "ConditionalOperator"])?;
-    let condition = expressions::condition(ExpressionKind::Condition, body, &mut placeholders)?;
-    placeholders.check_all_used()?;
+    expressions::check_parameters(body, &["ConditionExpression"], &["Expected", "ConditionalOperator"])?;
     let key = input::take_item(body, "Key")?.unwrap_or_default();
+    let parameters = WriteParameters::read_of_whole_item(body)?;
+    let expected = legacy::expected(body)?;
+    let mut placeholders = expressions::placeholders(body)?;
+    let condition = expressions::condition(ExpressionKind::Condition, body, &mut placeholders)?.or(expected);
+    placeholders.check_all_used()?;
     let name = input::text(body, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, name)?;
+    let row = key::row_of_request(&found.schema, &key)?;
     if let Some(condition) = &condition {
         condition.check_key_access(&found.schema)?;
     }
-    let row = key::row_of_request(&found.schema, &key)?;
     let opening = table::open_for_items(engine, &found, &request.caller).await?;
     let returns_old = parameters.return_values == "ALL_OLD";
     let (before_bytes, old) = opening

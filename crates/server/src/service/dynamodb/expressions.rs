@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 use strongroom_model::expression::{
-    Condition, ExpressionError, ExpressionKind, ParameterUse, Placeholders, Projection, check_parameters,
+    self as model, Condition, ExpressionError, ExpressionKind, ParameterUse, Placeholders, Projection,
 };
-use strongroom_model::json;
+use strongroom_model::json::{self, ValueErrorKind};
 
 use super::input;
 use crate::wire::ApiError;
@@ -15,32 +15,47 @@ impl From<ExpressionError> for ApiError {
     }
 }
 
-/// Checks which parameters go together and reads the placeholders.
+/// Checks which parameters go together.
 ///
 /// `expressions` are the operation's expression parameters and `legacy` the old ones they replace,
 /// each in the order in which the service lists them.
-pub fn placeholders(
-    body: &mut Value,
+pub fn check_parameters(
+    body: &Value,
     expressions: &[&'static str],
     legacy: &[&'static str],
-) -> Result<Placeholders, ApiError> {
+) -> Result<(), ApiError> {
     let uses = |names: &[&'static str]| -> Vec<ParameterUse> {
         names.iter().map(|name| ParameterUse { name, present: input::has(body, name) }).collect()
     };
-    check_parameters(
+    Ok(model::check_parameters(
         &uses(expressions),
         &uses(legacy),
         input::has(body, "ExpressionAttributeNames"),
         input::has(body, "ExpressionAttributeValues"),
-    )?;
-    input::refuse(body, legacy)?;
+    )?)
+}
+
+/// Reads the placeholders: the service looks at them after the values and the legacy parameters of the request.
+pub fn placeholders(body: &mut Value) -> Result<Placeholders, ApiError> {
     let names = entries(body, "ExpressionAttributeNames").map(|entries| {
         entries.into_iter().map(|(key, name)| (key, name.as_str().unwrap_or_default().to_owned())).collect()
     });
     let values = entries(body, "ExpressionAttributeValues");
-    Ok(Placeholders::decode(names, values, |value| {
-        json::from_json_owned(value).map_err(|error| error.message)
-    })?)
+    // A value that does not have its type's form is no matter of expressions.
+    let mut malformed = None;
+    let placeholders = Placeholders::decode(names, values, |value| {
+        json::from_json_owned(value).map_err(|error| {
+            let message = error.message.clone();
+            if error.kind == ValueErrorKind::Serialization {
+                malformed = Some(error);
+            }
+            message
+        })
+    });
+    match malformed {
+        Some(error) => Err(input::value_error(error)),
+        None => Ok(placeholders?),
+    }
 }
 
 /// Parses a condition or filter, if there is one.

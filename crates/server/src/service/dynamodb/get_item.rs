@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use strongroom_model::{json as attribute_json, size, stored};
 
-use super::{capacity, expressions, input, key, table, write};
+use super::{capacity, expressions, input, key, legacy, table, write};
 use crate::engine::Engine;
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
@@ -13,13 +13,18 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let body = &mut request.input;
     let wanted = capacity::wanted(body);
     let consistent = input::flag(body, "ConsistentRead").unwrap_or(false);
-    let mut placeholders = expressions::placeholders(body, &["ProjectionExpression"], &["AttributesToGet"])?;
-    let projection = expressions::projection(body, &mut placeholders)?;
-    placeholders.check_all_used()?;
+    expressions::check_parameters(body, &["ProjectionExpression"], &["AttributesToGet"])?;
     let key = input::take_item(body, "Key")?.unwrap_or_default();
+    let attributes_to_get = legacy::attributes_to_get(body)?;
+    let mut placeholders = expressions::placeholders(body)?;
+    let projection = expressions::projection(body, &mut placeholders)?.or(attributes_to_get);
+    placeholders.check_all_used()?;
     let name = input::text(body, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, name)?;
     let row = key::row_of_request(&found.schema, &key)?;
+    if let Some(projection) = &projection {
+        projection.check_key_access(&found.schema)?;
+    }
     let opening = table::open_for_items(engine, &found, &request.caller).await?;
     let stored = opening.table.read(&row, consistent).await?;
     let consumed = || -> Result<Option<Value>, ApiError> {

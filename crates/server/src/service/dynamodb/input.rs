@@ -37,6 +37,22 @@ pub fn take_item(input: &mut Value, name: &str) -> Result<Option<Item>, ApiError
     take(input, name).map(item).transpose()
 }
 
+/// Takes `ExclusiveStartKey` out of the request.
+pub fn take_start_key(input: &mut Value) -> Result<Option<Item>, ApiError> {
+    let Some(key) = take(input, "ExclusiveStartKey") else { return Ok(None) };
+    json::item_from_json_owned(key).map(Some).map_err(|error| {
+        // The service says whose value it is for some of the errors only.
+        let bare =
+            ["contains duplicates", "number set", "numeric value", "significant digits", "with magnitude"];
+        let is_told =
+            error.kind == ValueErrorKind::Validation && !bare.iter().any(|part| error.message.contains(part));
+        match is_told {
+            true => ApiError::validation(format!("The provided starting key is invalid: {}", error.message)),
+            false => value_error(error),
+        }
+    })
+}
+
 /// An item or a key in the wire's form.
 pub fn item(value: Value) -> Result<Item, ApiError> {
     json::item_from_json_owned(value).map_err(value_error)

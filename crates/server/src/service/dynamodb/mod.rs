@@ -17,6 +17,7 @@ mod index_definitions;
 mod index_descriptions;
 mod input;
 mod key;
+mod legacy;
 mod list_tables;
 mod page;
 mod put_item;

@@ -4,7 +4,7 @@ use strongroom_model::expression::ExpressionKind;
 use strongroom_model::{json, size, stored};
 
 use super::write::{self, WriteParameters};
-use super::{expressions, input, key, table};
+use super::{expressions, input, key, legacy, table};
 use crate::engine::{Change, Engine};
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
@@ -12,22 +12,23 @@ use crate::wire::ApiError;
 /// Runs PutItem.
 pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
     let body = &mut request.input;
-    let parameters = WriteParameters::read(body, &["NONE", "ALL_OLD"])?;
-    let mut placeholders =
-        expressions::placeholders(body, &["ConditionExpression"], &["Expected", "ConditionalOperator"])?;
-    let condition = expressions::condition(ExpressionKind::Condition, body, &mut placeholders)?;
-    placeholders.check_all_used()?;
+    expressions::check_parameters(body, &["ConditionExpression"], &["Expected", "ConditionalOperator"])?;
     let item = input::take_item(body, "Item")?.unwrap_or_default();
+    let parameters = WriteParameters::read_of_whole_item(body)?;
     let item_bytes = size::item_bytes(&item);
     if item_bytes > size::ITEM_BYTES_MAX {
         return Err(ApiError::validation("Item size has exceeded the maximum allowed size"));
     }
+    let expected = legacy::expected(body)?;
+    let mut placeholders = expressions::placeholders(body)?;
+    let condition = expressions::condition(ExpressionKind::Condition, body, &mut placeholders)?.or(expected);
+    placeholders.check_all_used()?;
     let name = input::text(body, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, name)?;
+    let row = key::row_of_item(&found.schema, &item)?;
     if let Some(condition) = &condition {
         condition.check_key_access(&found.schema)?;
     }
-    let row = key::row_of_item(&found.schema, &item)?;
     let after = stored::encode(&item).map_err(input::value_error)?;
     let opening = table::open_for_items(engine, &found, &request.caller).await?;
     let returns_old = parameters.return_values == "ALL_OLD";

@@ -4,7 +4,7 @@ use strongroom_model::expression::{ExpressionKind, KeyConditionExpression};
 use strongroom_model::key::{self as model_key, KeyError};
 
 use super::page::PageParameters;
-use super::{expressions, input, key, table};
+use super::{expressions, input, key, legacy, table};
 use crate::engine::Engine;
 use crate::service::{Output, Request};
 use crate::storage::Order;
@@ -13,22 +13,30 @@ use crate::wire::ApiError;
 /// Runs Query.
 pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
     let body = &mut request.input;
-    let mut placeholders = expressions::placeholders(
+    expressions::check_parameters(
         body,
         &["ProjectionExpression", "FilterExpression", "KeyConditionExpression"],
         &["AttributesToGet", "QueryFilter", "ConditionalOperator", "KeyConditions"],
     )?;
-    let filter = expressions::condition(ExpressionKind::Filter, body, &mut placeholders)?;
-    let projection = expressions::projection(body, &mut placeholders)?;
-    let Some(source) = input::text(body, "KeyConditionExpression") else {
+    let query_filter = legacy::filter(body, "QueryFilter")?;
+    let attributes_to_get = legacy::attributes_to_get(body)?;
+    let start_key = input::take_start_key(body)?;
+    if !input::has(body, "KeyConditions") && !input::has(body, ExpressionKind::KeyCondition.name()) {
         return Err(ApiError::validation(
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.",
         ));
-    };
-    let key_condition = KeyConditionExpression::parse(source, &mut placeholders)?;
-    let key_conditions = key_condition.conditions()?;
+    }
+    let mut placeholders = expressions::placeholders(body)?;
+    let filter = expressions::condition(ExpressionKind::Filter, body, &mut placeholders)?.or(query_filter);
+    let projection = expressions::projection(body, &mut placeholders)?.or(attributes_to_get);
+    let key_condition = input::text(body, ExpressionKind::KeyCondition.name())
+        .map(|source| KeyConditionExpression::parse(source, &mut placeholders))
+        .transpose()?;
     placeholders.check_all_used()?;
-    let start_key = input::take_item(body, "ExclusiveStartKey")?;
+    let key_conditions = match key_condition {
+        Some(key_condition) => key_condition.conditions()?,
+        None => legacy::key_conditions(body)?,
+    };
     let order = match input::flag(body, "ScanIndexForward") {
         Some(false) => Order::Descending,
         _ => Order::Ascending,

@@ -4,7 +4,7 @@ use strongroom_model::expression::ExpressionKind;
 use strongroom_model::key::{self as model_key, KeyError};
 
 use super::page::PageParameters;
-use super::{expressions, input, key, table};
+use super::{expressions, input, key, legacy, table};
 use crate::engine::Engine;
 use crate::service::{Output, Request};
 use crate::storage::Order;
@@ -13,16 +13,19 @@ use crate::wire::ApiError;
 /// Runs Scan. Segments are ranges of the partition keys' hashes.
 pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
     let body = &mut request.input;
-    let mut placeholders = expressions::placeholders(
+    expressions::check_parameters(
         body,
         &["ProjectionExpression", "FilterExpression"],
         &["AttributesToGet", "ScanFilter", "ConditionalOperator"],
     )?;
-    let filter = expressions::condition(ExpressionKind::Filter, body, &mut placeholders)?;
-    let projection = expressions::projection(body, &mut placeholders)?;
-    placeholders.check_all_used()?;
+    let attributes_to_get = legacy::attributes_to_get(body)?;
+    let scan_filter = legacy::filter(body, "ScanFilter")?;
+    let start_key = input::take_start_key(body)?;
     let (segment, total) = segment(input::integer(body, "Segment"), input::integer(body, "TotalSegments"))?;
-    let start_key = input::take_item(body, "ExclusiveStartKey")?;
+    let mut placeholders = expressions::placeholders(body)?;
+    let filter = expressions::condition(ExpressionKind::Filter, body, &mut placeholders)?.or(scan_filter);
+    let projection = expressions::projection(body, &mut placeholders)?.or(attributes_to_get);
+    placeholders.check_all_used()?;
     let parameters = PageParameters::read(body, filter, projection)?;
     let name = input::text(body, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, name)?;

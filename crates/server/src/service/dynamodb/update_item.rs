@@ -6,7 +6,7 @@ use strongroom_model::expression::{ExpressionKind, Update};
 use strongroom_model::{json, size, stored};
 
 use super::write::{self, WriteParameters};
-use super::{expressions, input, key, table};
+use super::{expressions, input, key, legacy, table};
 use crate::engine::{Change, Engine};
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
@@ -14,21 +14,25 @@ use crate::wire::ApiError;
 /// Runs UpdateItem. An item that is not there begins with its key.
 pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
     let body = &mut request.input;
-    let parameters =
-        WriteParameters::read(body, &["NONE", "ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW"])?;
-    let mut placeholders = expressions::placeholders(
+    expressions::check_parameters(
         body,
         &["UpdateExpression", "ConditionExpression"],
         &["AttributeUpdates", "Expected", "ConditionalOperator"],
     )?;
+    let key = input::take_item(body, "Key")?.unwrap_or_default();
+    let parameters = WriteParameters::read(body);
+    let attribute_updates = legacy::attribute_updates(body)?;
+    let expected = legacy::expected(body)?;
+    let mut placeholders = expressions::placeholders(body)?;
     let update = input::text(body, ExpressionKind::Update.name())
         .map(|source| Update::parse(source, &mut placeholders))
-        .transpose()?;
-    let condition = expressions::condition(ExpressionKind::Condition, body, &mut placeholders)?;
+        .transpose()?
+        .or(attribute_updates);
+    let condition = expressions::condition(ExpressionKind::Condition, body, &mut placeholders)?.or(expected);
     placeholders.check_all_used()?;
-    let key = input::take_item(body, "Key")?.unwrap_or_default();
     let name = input::text(body, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, name)?;
+    let row = key::row_of_request(&found.schema, &key)?;
     if let Some(update) = &update {
         update.check_key_attributes(&found.schema)?;
         update.check_key_access(&found.schema)?;
@@ -36,7 +40,6 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     if let Some(condition) = &condition {
         condition.check_key_access(&found.schema)?;
     }
-    let row = key::row_of_request(&found.schema, &key)?;
     let opening = table::open_for_items(engine, &found, &request.caller).await?;
     let (before_bytes, after_bytes, attributes) = opening
         .table

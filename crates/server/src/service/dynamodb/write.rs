@@ -23,17 +23,22 @@ pub struct WriteParameters {
 }
 
 impl WriteParameters {
-    /// Reads them; `allowed` are the values of `ReturnValues` that the operation takes.
-    pub fn read(body: &Value, allowed: &[&str]) -> Result<Self, ApiError> {
-        let return_values = input::text(body, "ReturnValues").unwrap_or("NONE");
-        if !allowed.contains(&return_values) {
-            return Err(ApiError::validation("Return values set to invalid value"));
-        }
-        Ok(Self {
-            return_values: return_values.to_owned(),
+    /// Reads them.
+    pub fn read(body: &Value) -> Self {
+        Self {
+            return_values: input::text(body, "ReturnValues").unwrap_or("NONE").to_owned(),
             return_on_failure: input::text(body, "ReturnValuesOnConditionCheckFailure") == Some("ALL_OLD"),
             capacity: capacity::wanted(body),
-        })
+        }
+    }
+
+    /// Reads them for PutItem and DeleteItem, which have no updated attributes to return.
+    pub fn read_of_whole_item(body: &Value) -> Result<Self, ApiError> {
+        let parameters = Self::read(body);
+        if !matches!(parameters.return_values.as_str(), "NONE" | "ALL_OLD") {
+            return Err(ApiError::validation("ReturnValues can only be ALL_OLD or NONE"));
+        }
+        Ok(parameters)
     }
 
     /// Checks a condition against the item as it is.

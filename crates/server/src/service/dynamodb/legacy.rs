@@ -1,0 +1,133 @@
+//! The parameters from before expressions, read from a request.
+//!
+//! Each is read after [`expressions::check_parameters`](super::expressions::check_parameters) has refused to mix them
+//! with expressions. An empty map of conditions is as good as none.
+
+use serde_json::Value;
+use strongroom_model::attribute::AttributeValue;
+use strongroom_model::expression::{
+    AttributeComparison, AttributeUpdate, ComparisonOperator, Condition, ConditionalOperator, Expectation,
+    KeyConditions, Projection, Update, UpdateAction, check_conditional_operator,
+};
+use strongroom_model::json;
+
+use super::input;
+use crate::wire::ApiError;
+
+/// The condition that `Expected` and `ConditionalOperator` are, if there is one.
+pub fn expected(body: &mut Value) -> Result<Option<Condition>, ApiError> {
+    let expectations = entries(body, "Expected")
+        .map(|(name, one)| expectation(name, one))
+        .collect::<Result<Vec<_>, ApiError>>()?;
+    let count = expectations.len();
+    let condition = Condition::from_expected(expectations, conditional_operator(body))?;
+    present(body, condition, count)
+}
+
+/// The condition that `QueryFilter` or `ScanFilter` (`parameter`) and `ConditionalOperator` are, if there is one.
+pub fn filter(body: &mut Value, parameter: &str) -> Result<Option<Condition>, ApiError> {
+    let comparisons = comparisons(body, parameter)?;
+    let count = comparisons.len();
+    let condition = Condition::from_filter(comparisons, conditional_operator(body))?;
+    present(body, condition, count)
+}
+
+/// `KeyConditions`.
+pub fn key_conditions(body: &mut Value) -> Result<KeyConditions, ApiError> {
+    Ok(KeyConditions::from_comparisons(comparisons(body, "KeyConditions")?)?)
+}
+
+/// The update that `AttributeUpdates` are, if there is anything to update.
+pub fn attribute_updates(body: &mut Value) -> Result<Option<Update>, ApiError> {
+    let updates = entries(body, "AttributeUpdates")
+        .map(|(name, mut update)| {
+            let action = match input::text(&update, "Action") {
+                Some("ADD") => UpdateAction::Add,
+                Some("DELETE") => UpdateAction::Delete,
+                _ => UpdateAction::Put,
+            };
+            let value = input::take(&mut update, "Value").map(attribute_value).transpose()?;
+            Ok(AttributeUpdate { name: checked_name(name)?, action, value })
+        })
+        .collect::<Result<Vec<_>, ApiError>>()?;
+    if updates.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Update::from_attribute_updates(updates)?))
+}
+
+/// The projection that `AttributesToGet` is, if the request has it.
+pub fn attributes_to_get(body: &Value) -> Result<Option<Projection>, ApiError> {
+    let Some(names) = body.get("AttributesToGet").and_then(Value::as_array) else { return Ok(None) };
+    let names = names
+        .iter()
+        .map(|name| checked_name(name.as_str().unwrap_or_default().to_owned()))
+        .collect::<Result<Vec<_>, ApiError>>()?;
+    Ok(Some(Projection::from_attributes_to_get(&names)?))
+}
+
+fn conditional_operator(body: &Value) -> ConditionalOperator {
+    match input::text(body, "ConditionalOperator") {
+        Some("OR") => ConditionalOperator::Or,
+        _ => ConditionalOperator::And,
+    }
+}
+
+// The service looks at the operator when the conditions themselves are found good.
+fn present(body: &Value, condition: Condition, count: usize) -> Result<Option<Condition>, ApiError> {
+    if input::has(body, "ConditionalOperator") {
+        check_conditional_operator(count)?;
+    }
+    Ok((count > 0).then_some(condition))
+}
+
+fn comparisons(body: &mut Value, parameter: &str) -> Result<Vec<AttributeComparison>, ApiError> {
+    entries(body, parameter)
+        .map(|(name, mut condition)| {
+            let operator = input::text(&condition, "ComparisonOperator")
+                .and_then(ComparisonOperator::from_name)
+                // The model requires it and allows no other names.
+                .ok_or_else(|| ApiError::validation("ComparisonOperator is required"))?;
+            let values = values(&mut condition)?.unwrap_or_default();
+            Ok(AttributeComparison { name: checked_name(name)?, operator, values })
+        })
+        .collect()
+}
+
+fn expectation(name: String, mut expected: Value) -> Result<Expectation, ApiError> {
+    Ok(Expectation {
+        name: checked_name(name)?,
+        value: input::take(&mut expected, "Value").map(attribute_value).transpose()?,
+        exists: input::flag(&expected, "Exists"),
+        operator: input::text(&expected, "ComparisonOperator").and_then(ComparisonOperator::from_name),
+        values: values(&mut expected)?,
+    })
+}
+
+fn values(condition: &mut Value) -> Result<Option<Vec<AttributeValue>>, ApiError> {
+    match input::take(condition, "AttributeValueList") {
+        Some(Value::Array(values)) => {
+            values.into_iter().map(attribute_value).collect::<Result<_, _>>().map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+fn attribute_value(value: Value) -> Result<AttributeValue, ApiError> {
+    json::from_json_owned(value).map_err(input::value_error)
+}
+
+fn checked_name(name: String) -> Result<String, ApiError> {
+    if name.is_empty() {
+        return Err(ApiError::validation("One or more parameter values were invalid: Empty attribute name"));
+    }
+    Ok(name)
+}
+
+fn entries(body: &mut Value, parameter: &str) -> impl Iterator<Item = (String, Value)> + use<> {
+    let members = match input::take(body, parameter) {
+        Some(Value::Object(members)) => members,
+        _ => serde_json::Map::new(),
+    };
+    members.into_iter()
+}
