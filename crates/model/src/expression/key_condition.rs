@@ -171,10 +171,7 @@ impl KeyConditions {
         KeyConditions::new(conditions.collect(), count_max)
     }
 
-    fn new(
-        conditions: Vec<AttributeCondition>,
-        count_max: usize,
-    ) -> Result<KeyConditions, ExpressionError> {
+    fn new(conditions: Vec<AttributeCondition>, count_max: usize) -> Result<KeyConditions, ExpressionError> {
         if conditions.is_empty() || conditions.len() > count_max {
             return Err(ExpressionError::new(TOO_MANY));
         }

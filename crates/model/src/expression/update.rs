@@ -111,8 +111,11 @@ impl Update {
         &self,
         indexes: impl IntoIterator<Item = &'a IndexSchema>,
     ) -> Result<(), IndexKeyError> {
-        let given: Vec<(&str, &AttributeValue)> =
-            self.actions.iter().filter_map(|action| Some((action.target.name(), self.given_value(action)?))).collect();
+        let given: Vec<(&str, &AttributeValue)> = self
+            .actions
+            .iter()
+            .filter_map(|action| Some((action.target.name(), self.given_value(action)?)))
+            .collect();
         let mut first: Option<(&str, IndexKeyError)> = None;
         for index in indexes {
             let error = given.iter().find_map(|(name, value)| index.check_given(name, value).err());

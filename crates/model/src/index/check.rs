@@ -92,7 +92,9 @@ pub fn check_update<'a>(
 impl IndexSchema {
     /// Checks a value that a request gives for the key attribute `name` of this index.
     pub fn check_given(&self, name: &str, value: &AttributeValue) -> Result<(), IndexKeyError> {
-        let Some(attribute) = self.attributes().find(|attribute| attribute.name == name) else { return Ok(()) };
+        let Some(attribute) = self.attributes().find(|attribute| attribute.name == name) else {
+            return Ok(());
+        };
         match fit(value, attribute.key_type) {
             Fit::Key => Ok(()),
             Fit::OtherType => Err(self.mismatch(name, attribute.key_type, value)),

@@ -28,7 +28,9 @@ impl IndexSchema {
         }
         let value = match self.projection {
             Projected::All => stored.clone(),
-            Projected::KeysOnly | Projected::Include(_) => attributes.select(|name| self.projects(name)).into(),
+            Projected::KeysOnly | Projected::Include(_) => {
+                attributes.select(|name| self.projects(name)).into()
+            }
         };
         Some(Entry { row, value })
     }

@@ -24,7 +24,12 @@ fn table() -> KeySchema {
     KeySchema { hash: attribute("pk", KeyType::S), range: Some(attribute("sk", KeyType::N)) }
 }
 
-fn index(local: bool, hash: &[(&str, KeyType)], range: &[(&str, KeyType)], projection: Projected) -> IndexSchema {
+fn index(
+    local: bool,
+    hash: &[(&str, KeyType)],
+    range: &[(&str, KeyType)],
+    projection: Projected,
+) -> IndexSchema {
     let keys = |list: &[(&str, KeyType)]| list.iter().map(|(name, kind)| attribute(name, *kind)).collect();
     let (hash, range) = (keys(hash), keys(range));
     IndexSchema { name: "by".into(), number: 0x0102, local, hash, range, projection, table: table() }
@@ -38,7 +43,9 @@ fn entry(index: &IndexSchema, item: &Item) -> Option<Entry> {
 /// The layout of `docs/formats/key-layout.md`, byte for byte.
 #[test]
 fn rows_are_laid_out_as_specified() {
-    let whole = item(json!({"pk": {"S": "a"}, "sk": {"N": "1"}, "x": {"S": "b"}, "y": {"N": "0"}, "z": {"BOOL": true}}));
+    let whole = item(
+        json!({"pk": {"S": "a"}, "sk": {"N": "1"}, "x": {"S": "b"}, "y": {"N": "0"}, "z": {"BOOL": true}}),
+    );
     let global = index(false, &[("x", KeyType::S)], &[("y", KeyType::N)], Projected::KeysOnly);
     let row = entry(&global, &whole).unwrap().row;
     assert_eq!(row[..3], [0x30, 1, 2]);
@@ -73,7 +80,8 @@ fn an_entry_has_the_projected_attributes_and_all_keys() {
 #[test]
 fn an_item_that_cannot_be_keyed_has_no_entry() {
     let index = index(false, &[("x", KeyType::S), ("y", KeyType::B)], &[("z", KeyType::N)], Projected::All);
-    let whole = json!({"pk": {"S": "a"}, "sk": {"N": "1"}, "x": {"S": "b"}, "y": {"B": "AA=="}, "z": {"N": "3"}});
+    let whole =
+        json!({"pk": {"S": "a"}, "sk": {"N": "1"}, "x": {"S": "b"}, "y": {"B": "AA=="}, "z": {"N": "3"}});
     assert!(entry(&index, &item(whole.clone())).is_some());
     for (name, value) in [
         ("x", json!(null)),
@@ -97,10 +105,14 @@ fn values_that_cannot_be_index_keys_are_refused_in_the_services_words() {
         name: name.into(),
         ..index(false, &[(key, kind)], &[], Projected::All)
     };
-    let indexes = [named("g_s", "gk", KeyType::S), named("g_n", "nk", KeyType::N), named("g_b", "bk", KeyType::B)];
+    let indexes =
+        [named("g_s", "gk", KeyType::S), named("g_n", "nk", KeyType::N), named("g_b", "bk", KeyType::B)];
     let error = |json: Value| check_item(indexes.iter(), &item(json)).unwrap_err().to_string();
     let mismatch = "One or more parameter values were invalid: Type mismatch for Index Key ";
-    assert_eq!(error(json!({"gk": {"N": "5"}})), format!("{mismatch}gk Expected: S Actual: N IndexName: g_s"));
+    assert_eq!(
+        error(json!({"gk": {"N": "5"}})),
+        format!("{mismatch}gk Expected: S Actual: N IndexName: g_s")
+    );
     assert_eq!(
         error(json!({"gk": {"L": []}, "nk": {"S": "x"}})),
         format!("{mismatch}nk Expected: N Actual: S IndexName: g_n"),

@@ -64,7 +64,8 @@ impl<'a> Attributes<'a> {
 
     /// The stored item that has only the attributes `wanted` says yes to.
     pub fn select(&self, wanted: impl Fn(&str) -> bool) -> Vec<u8> {
-        let chosen: Vec<&Attribute<'a>> = self.list.iter().filter(|attribute| wanted(attribute.name)).collect();
+        let chosen: Vec<&Attribute<'a>> =
+            self.list.iter().filter(|attribute| wanted(attribute.name)).collect();
         let item_bytes: usize =
             chosen.iter().map(|attribute| attribute.name.len() + attribute.value_bytes).sum();
         let mut out = Vec::with_capacity(item_bytes + 4 * chosen.len() + 16);

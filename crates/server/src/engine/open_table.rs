@@ -318,7 +318,7 @@ impl OpenTable {
 
     /// Returns once no write is under way that began before this was called.
     pub(super) async fn writes_passed(&self) {
-        for latch in &self.latches {
+        for latch in self.latches.iter() {
             drop(latch.lock().await);
         }
     }

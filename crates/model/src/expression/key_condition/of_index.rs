@@ -134,15 +134,21 @@ mod tests {
         let index = index(&["h1", "h2"], &["r1", "r2", "r3"]);
         let x = || KeyValue::S("x".into());
         let found = condition("r2 > :s AND h2 = :s AND r1 = :s AND h1 = :s", &index).unwrap();
-        assert_eq!(found, IndexCondition {
-            hash: vec![x(), x()],
-            equal: vec![x()],
-            sort: Some(SortCondition::Greater(x())),
-        });
+        assert_eq!(
+            found,
+            IndexCondition {
+                hash: vec![x(), x()],
+                equal: vec![x()],
+                sort: Some(SortCondition::Greater(x())),
+            }
+        );
         assert_eq!(condition("h1 = :s AND h2 = :s", &index).unwrap().sort, None);
         for (source, message) in [
             ("h1 = :s", "HASH key attributes h2 must have equality conditions specified in the query"),
-            ("h1 > :s AND h2 = :s", "HASH key attributes h1 must have equality conditions specified in the query"),
+            (
+                "h1 > :s AND h2 = :s",
+                "HASH key attributes h1 must have equality conditions specified in the query",
+            ),
             (
                 "h1 = :s AND h2 = :s AND r2 = :s",
                 "RANGE key attributes r1 must have equality conditions specified in the query because a condition is \

@@ -3,6 +3,7 @@
 use strongroom_model::expression::ExpressionKind;
 use strongroom_model::json;
 
+use super::capacity::Units;
 use super::write::{self, WriteParameters};
 use super::{expressions, input, key, legacy, table};
 use crate::engine::{Change, Engine};
@@ -22,14 +23,16 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let name = input::text(body, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, name)?;
     let row = key::row_of_request(&found.schema, &key)?;
+    let indexes = found.indexes();
     if let Some(condition) = &condition {
         condition.check_key_access(&found.schema)?;
+        condition.check_index_key_access(indexes.schemas())?;
     }
     let opening = table::open_for_items(engine, &found, &request.caller).await?;
     let returns_old = parameters.return_values == "ALL_OLD";
-    let (before_bytes, old) = opening
+    let ((before_bytes, old), index_writes) = opening
         .table
-        .change(&row, |before| {
+        .change_indexed(&row, |before| {
             let before_bytes = write::stored_bytes(before)?;
             let change = if before.is_some() { Change::Delete } else { Change::Keep };
             let before = write::decode(before)?;
@@ -38,5 +41,6 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
         })
         .await?;
     let attributes = old.map(|old| json::item_to_json(&old));
-    Ok(write::answer(attributes, parameters.capacity, &found.record().name, before_bytes, 0))
+    let units = Units::of_write(before_bytes, 0, &index_writes, &indexes);
+    Ok(write::answer(attributes, parameters.capacity, &found.record().name, &units))
 }

@@ -21,9 +21,8 @@ pub fn key_schema<'a>(
     hash: impl IntoIterator<Item = &'a NameAndType>,
     range: impl IntoIterator<Item = &'a NameAndType>,
 ) -> Vec<Value> {
-    let element = |kind: &'static str| {
-        move |(name, _): &NameAndType| json!({"AttributeName": name, "KeyType": kind})
-    };
+    let element =
+        |kind: &'static str| move |(name, _): &NameAndType| json!({"AttributeName": name, "KeyType": kind});
     hash.into_iter().map(element("HASH")).chain(range.into_iter().map(element("RANGE"))).collect()
 }
 
@@ -39,12 +38,7 @@ pub fn add(table: &Table, record: &TableRecord, table_status: &str, description:
     }
 }
 
-fn index_description(
-    table: &Table,
-    record: &TableRecord,
-    index: &IndexRecord,
-    table_status: &str,
-) -> Value {
+fn index_description(table: &Table, record: &TableRecord, index: &IndexRecord, table_status: &str) -> Value {
     let indexes = table.indexes();
     let counted = indexes.by_number(index.number).map_or(index.counted, |live| live.counted());
     let projection = match &index.projection {

@@ -15,6 +15,7 @@ mod expressions;
 mod get_item;
 mod index_definitions;
 mod index_descriptions;
+mod index_reads;
 mod input;
 mod key;
 mod legacy;

@@ -1,8 +1,9 @@
 //! PutItem.
 
 use strongroom_model::expression::ExpressionKind;
-use strongroom_model::{json, size, stored};
+use strongroom_model::{index, json, size, stored};
 
+use super::capacity::Units;
 use super::write::{self, WriteParameters};
 use super::{expressions, input, key, legacy, table};
 use crate::engine::{Change, Engine};
@@ -26,15 +27,18 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let name = input::text(body, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, name)?;
     let row = key::row_of_item(&found.schema, &item)?;
+    let indexes = found.indexes();
+    index::check_item(indexes.schemas(), &item)?;
     if let Some(condition) = &condition {
         condition.check_key_access(&found.schema)?;
+        condition.check_index_key_access(indexes.schemas())?;
     }
     let after = stored::encode(&item).map_err(input::value_error)?;
     let opening = table::open_for_items(engine, &found, &request.caller).await?;
     let returns_old = parameters.return_values == "ALL_OLD";
-    let (before_bytes, old) = opening
+    let ((before_bytes, old), index_writes) = opening
         .table
-        .change(&row, |before| {
+        .change_indexed(&row, |before| {
             let before_bytes = write::stored_bytes(before)?;
             let mut old = None;
             if condition.is_some() || returns_old {
@@ -46,5 +50,6 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
         })
         .await?;
     let attributes = old.map(|old| json::item_to_json(&old));
-    Ok(write::answer(attributes, parameters.capacity, &found.record().name, before_bytes, item_bytes))
+    let units = Units::of_write(before_bytes, item_bytes, &index_writes, &indexes);
+    Ok(write::answer(attributes, parameters.capacity, &found.record().name, &units))
 }

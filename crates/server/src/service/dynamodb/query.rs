@@ -3,6 +3,7 @@
 use strongroom_model::expression::{ExpressionKind, KeyConditionExpression};
 use strongroom_model::key::{self as model_key, KeyError};
 
+use super::index_reads::IndexSource;
 use super::page::PageParameters;
 use super::{expressions, input, key, legacy, table};
 use crate::engine::Engine;
@@ -34,6 +35,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
         .transpose()?;
     placeholders.check_all_used()?;
     let key_conditions = match key_condition {
+        Some(key_condition) if input::has(body, "IndexName") => key_condition.conditions_on_index()?,
         Some(key_condition) => key_condition.conditions()?,
         None => legacy::key_conditions(body)?,
     };
@@ -44,8 +46,8 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let parameters = PageParameters::read(body, filter, projection)?;
     let name = input::text(body, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, name)?;
-    if let Some(index) = input::text(body, "IndexName") {
-        return Err(ApiError::validation(format!("The table does not have the specified index: {index}")));
+    if let Some(index) = IndexSource::named(&found, body)? {
+        return index.query(engine, &request.caller, parameters, &key_conditions, start_key, order).await;
     }
     let schema = &found.schema;
     let condition = key_conditions.for_schema(schema)?;

@@ -3,6 +3,7 @@
 use strongroom_model::expression::ExpressionKind;
 use strongroom_model::key::{self as model_key, KeyError};
 
+use super::index_reads::IndexSource;
 use super::page::PageParameters;
 use super::{expressions, input, key, legacy, table};
 use crate::engine::Engine;
@@ -29,8 +30,8 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let parameters = PageParameters::read(body, filter, projection)?;
     let name = input::text(body, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, name)?;
-    if let Some(index) = input::text(body, "IndexName") {
-        return Err(ApiError::validation(format!("The table does not have the specified index: {index}")));
+    if let Some(index) = IndexSource::named(&found, body)? {
+        return index.scan(engine, &request.caller, parameters, (segment, total), start_key).await;
     }
     let schema = &found.schema;
     let mut range = model_key::segment_range(segment, total);

@@ -3,8 +3,9 @@
 use serde_json::Value;
 use strongroom_model::attribute::Item;
 use strongroom_model::expression::{ExpressionKind, Update};
-use strongroom_model::{json, size, stored};
+use strongroom_model::{index, json, size, stored};
 
+use super::capacity::Units;
 use super::write::{self, WriteParameters};
 use super::{expressions, input, key, legacy, table};
 use crate::engine::{Change, Engine};
@@ -33,17 +34,21 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let name = input::text(body, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, name)?;
     let row = key::row_of_request(&found.schema, &key)?;
+    let indexes = found.indexes();
     if let Some(update) = &update {
         update.check_key_attributes(&found.schema)?;
+        update.check_index_keys(indexes.schemas())?;
         update.check_key_access(&found.schema)?;
+        update.check_index_key_access(indexes.schemas())?;
     }
     if let Some(condition) = &condition {
         condition.check_key_access(&found.schema)?;
+        condition.check_index_key_access(indexes.schemas())?;
     }
     let opening = table::open_for_items(engine, &found, &request.caller).await?;
-    let (before_bytes, after_bytes, attributes) = opening
+    let ((before_bytes, after_bytes, attributes), index_writes) = opening
         .table
-        .change(&row, |stored| {
+        .change_indexed(&row, |stored| {
             let before_bytes = write::stored_bytes(stored)?;
             let before = write::decode(stored)?;
             parameters.check(condition.as_ref(), before.as_ref())?;
@@ -59,12 +64,14 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
                     "Item size to update has exceeded the maximum allowed size",
                 ));
             }
+            index::check_update(indexes.schemas(), before.as_ref(), &after)?;
             let encoded = stored::encode(&after).map_err(input::value_error)?;
             let attributes = returned(&parameters, update.as_ref(), before, after);
             Ok::<_, ApiError>((Change::Put(encoded), (before_bytes, after_bytes, attributes)))
         })
         .await?;
-    Ok(write::answer(attributes, parameters.capacity, &found.record().name, before_bytes, after_bytes))
+    let units = Units::of_write(before_bytes, after_bytes, &index_writes, &indexes);
+    Ok(write::answer(attributes, parameters.capacity, &found.record().name, &units))
 }
 
 fn returned(

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use strongroom_model::attribute::Item;
 use strongroom_model::expression::Condition;
-use strongroom_model::{json, size, stored};
+use strongroom_model::{json, stored};
 
-use super::capacity::{self, Wanted};
+use super::capacity::{self, Units, Wanted};
 use super::input;
 use crate::service::Output;
 use crate::storage::StorageError;
@@ -71,19 +71,12 @@ pub fn damaged(error: stored::StoredError) -> ApiError {
 }
 
 /// The answer to a write: attributes and capacity, as far as they are asked for.
-pub fn answer(
-    attributes: Option<Value>,
-    capacity: Wanted,
-    table_name: &str,
-    before_bytes: usize,
-    after_bytes: usize,
-) -> Output {
+pub fn answer(attributes: Option<Value>, capacity: Wanted, table_name: &str, units: &Units) -> Output {
     let mut answer = Map::new();
     if let Some(attributes) = attributes {
         answer.insert("Attributes".to_owned(), attributes);
     }
-    let units = size::write_units(before_bytes.max(after_bytes));
-    if let Some(capacity) = capacity.of(table_name, units) {
+    if let Some(capacity) = capacity.of_units(table_name, units) {
         answer.insert("ConsumedCapacity".to_owned(), capacity);
     }
     Value::Object(answer).into()
