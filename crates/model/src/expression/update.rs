@@ -103,7 +103,7 @@ impl Update {
         indexes: impl IntoIterator<Item = &'a IndexSchema>,
     ) -> Result<(), ExpressionError> {
         let paths: Vec<&Path> = self.targets().chain(&self.tree.paths).collect();
-        check_index_key_access(paths.into_iter(), indexes)
+        check_index_key_access(paths, indexes)
     }
 
     /// Refuses values of the request that cannot be what they would be: a key attribute of an index.

@@ -155,7 +155,7 @@ mod tests {
             let stored = encode(&item).unwrap();
             let attributes = Attributes::read(&stored).unwrap();
             prop_assert_eq!(&attributes.select(|_| true), &stored);
-            let wanted = |name: &str| name.len() % 2 == 0;
+            let wanted = |name: &str| name.len().is_multiple_of(2);
             let some: crate::attribute::Item =
                 item.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.clone(), value.clone())).collect();
             prop_assert_eq!(attributes.select(wanted), encode(&some).unwrap());

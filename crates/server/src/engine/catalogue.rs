@@ -145,6 +145,17 @@ impl Engine {
         self.save(table, changed).await
     }
 
+    /// Like [`Engine::change_record`], unless `change` refuses.
+    pub async fn try_change_record<E: From<StorageError>>(
+        &self,
+        table: &Table,
+        change: impl FnOnce(&TableRecord) -> Result<TableRecord, E>,
+    ) -> Result<(), E> {
+        let _turn = table.turn.lock().await;
+        let changed = change(&table.record())?;
+        Ok(self.save(table, changed).await?)
+    }
+
     pub(super) fn store(&self) -> Arc<dyn ObjectStore> {
         Arc::clone(&self.parts.place.store)
     }

@@ -79,6 +79,9 @@ impl Engine {
                 // Nobody tells us when a key elsewhere comes back. On success the table is open again.
                 let _ = self.open(&table, None).await;
             }
+            if record.inaccessible_millis.is_none() {
+                self.work_on_indexes(&table);
+            }
             if now_millis - table.counted_millis() >= COUNT_MILLIS {
                 self.save_count(&table, now_millis).await;
                 self.renew_data_keys(&table).await;

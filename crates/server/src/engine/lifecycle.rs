@@ -60,7 +60,7 @@ pub struct NewIndex {
 
 impl NewIndex {
     /// The record of the index in a table that has no items yet.
-    pub(super) fn record(self, number: u16) -> IndexRecord {
+    pub fn record(self, number: u16) -> IndexRecord {
         IndexRecord {
             name: self.name,
             number,

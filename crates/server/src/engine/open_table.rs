@@ -323,6 +323,11 @@ impl OpenTable {
         }
     }
 
+    /// A row's newest applied value, past the cache. The caller holds the key's latch.
+    pub(super) async fn newest_row(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+        self.database.get(key, Visibility::Applied).await
+    }
+
     pub(super) fn database(&self) -> &Database {
         &self.database
     }

@@ -5,6 +5,7 @@
 //! the item's latch too and makes the entry of the item's newest state. So an entry is never lost and never
 //! comes back, whatever the order.
 
+mod build;
 mod record;
 mod writes;
 

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::index_updates::in_use;
 use super::table;
 use crate::engine::Engine;
 use crate::service::{Output, Request};
@@ -16,6 +17,9 @@ pub async fn run(engine: &Engine, request: Request) -> Result<Output, ApiError> 
             "Resource cannot be deleted as it is currently protected against deletion. \
              Disable deletion protection first.",
         ));
+    }
+    if !record.deleting && record.indexes.iter().any(|index| !index.is_complete()) {
+        return Err(in_use("Cannot delete table while indexes are being created, updated, or deleted."));
     }
     if record.switch.is_some() || record.deleting {
         let state = if record.deleting { "deleted" } else { "updated" };

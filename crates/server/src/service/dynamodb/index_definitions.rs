@@ -162,6 +162,22 @@ impl Definitions {
         self.0.is_empty()
     }
 
+    /// The type that is defined for an attribute.
+    pub fn type_of(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(defined, _)| defined == name).map(|(_, key_type)| key_type.as_str())
+    }
+
+    /// These definitions and those of `others` that they do not have.
+    pub fn with(&self, others: Vec<NameAndType>) -> Self {
+        let mut all = self.0.clone();
+        for other in others {
+            if !all.iter().any(|(name, _)| *name == other.0) {
+                all.push(other);
+            }
+        }
+        Self(all)
+    }
+
     /// Refuses keys that are not defined.
     pub fn check_defined(&self, elements: &[KeyElement<'_>]) -> Result<(), ApiError> {
         if elements.iter().all(|(name, _)| self.0.iter().any(|(defined, _)| defined == name)) {

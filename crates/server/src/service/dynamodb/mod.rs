@@ -16,6 +16,7 @@ mod get_item;
 mod index_definitions;
 mod index_descriptions;
 mod index_reads;
+mod index_updates;
 mod input;
 mod key;
 mod legacy;

@@ -8,7 +8,7 @@ use strongroom_model::arn::TableReference;
 use super::errors::{not_found, table_not_found};
 use super::{index_descriptions, input};
 use crate::auth::Caller;
-use crate::engine::{Engine, Opening, Table, TableRecord};
+use crate::engine::{Engine, IndexState, Opening, Table, TableRecord};
 use crate::kms::table_kms::KeyManager;
 use crate::service::Request;
 use crate::wire::ApiError;
@@ -146,6 +146,12 @@ pub fn status(record: &TableRecord) -> &'static str {
         "DELETING"
     } else if record.inaccessible_millis.is_some() {
         "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
+    } else if record
+        .indexes
+        .iter()
+        .any(|index| matches!(index.state, IndexState::Allocating | IndexState::Deleting))
+    {
+        "UPDATING"
     } else {
         "ACTIVE"
     }
