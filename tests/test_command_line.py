@@ -10,7 +10,7 @@ import sys
 import pytest
 from support import canary
 from support.server import REPOSITORY, Server, binary, clean_environment
-from support.tables import create_table, customer_key, fill, sse
+from support.tables import create_table, customer_key, error_of, fill, scan_all, sse
 
 README = REPOSITORY / "README.md"
 
@@ -139,3 +139,20 @@ def test_the_readme_names_what_exists():
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "LICENSE"])
 def test_the_pages_are_there(name):
     assert (REPOSITORY / name).stat().st_size > 200
+
+
+def test_a_log_that_cannot_be_written_costs_nothing_but_the_log(make_server, monkeypatch):
+    """Standard error is a full disk: every line is lost, and no request with it."""
+    server = make_server()
+    monkeypatch.setattr(server, "stderr_path", lambda: pathlib.Path("/dev/full"))
+    monkeypatch.setattr(server, "output", server.stdout)
+    server.start()
+    key = customer_key(server.kms)
+    table = create_table(server.dynamodb, **sse(key))
+    # Tells in the log that another region has tables.
+    assert server.client("dynamodb", region="eu-west-1").list_tables()["TableNames"] == []
+    server.kms.disable_key(KeyId=key)
+    assert "disabled" in error_of(scan_all, server.dynamodb, table)[1]
+    server.kms.enable_key(KeyId=key)
+    assert scan_all(server.dynamodb, table) == {}
+    server.stop()

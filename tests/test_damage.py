@@ -101,27 +101,29 @@ def test_damaged_objects_are_noticed(filled, damage, tmp_path):
     assert set(outcomes) & {"failed", "refused"}, outcomes
 
 
+def verify(server):
+    """What `strongroom verify` says of the stopped server's directory."""
+    return subprocess.run(
+        [binary(), "verify", "--data", str(server.data), "--root-key", f"file:{server.root_key}"],
+        capture_output=True, text=True, timeout=120,
+    )
+
+
 def test_verify_finds_every_flipped_byte(filled):
     """`strongroom verify` opens every object: healthy data passes, one flipped byte anywhere does not, and the
     object is named."""
     server, _, _ = filled
     rng = random.Random(5)
-
-    def verify():
-        return subprocess.run(
-            [binary(), "verify", "--data", str(server.data), "--root-key", f"file:{server.root_key}"],
-            capture_output=True, text=True, timeout=60)
-
-    healthy = verify()
+    healthy = verify(server)
     assert healthy.returncode == 0, healthy.stdout + healthy.stderr
     for path in rng.sample(objects(server), min(8, len(objects(server)))):
         content = path.read_bytes()
         path.write_bytes(flip(content, rng))
-        found = verify()
+        found = verify(server)
         assert found.returncode != 0, f"{path} is damaged and verify says all is well"
         assert names(found.stdout + found.stderr, path), found.stdout + found.stderr
         path.write_bytes(content)
-    assert verify().returncode == 0
+    assert verify(server).returncode == 0
 
 
 def test_swapped_objects_are_noticed(filled):
@@ -174,6 +176,8 @@ def test_an_older_copy_of_a_table_is_noticed(own_server, tmp_path):
     own_server.stop()
     shutil.rmtree(tables)
     shutil.copytree(yesterday, tables)
+    verified = verify(own_server)
+    assert verified.returncode == 1 and "the catalogue has seen number" in verified.stdout, verified.stdout
     own_server.start()
     error = error_of(scan_all, own_server.client("dynamodb", read_timeout=READ_SECS_MAX), table)
     assert error and error[0] in ("InternalServerError", "InternalFailure"), error

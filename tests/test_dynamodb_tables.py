@@ -1,10 +1,13 @@
 """Tables: create, describe, list, update, delete, tags, and what tools read back."""
 
 import re
+import threading
+import time
 
 import pytest
+from botocore.exceptions import ClientError
 from support.tables import (
-    create_table, describe, error_of, fill, item, refused, unique, wait_active, wait_until,
+    create_table, describe, error_of, fill, item, refused, sse, unique, wait_active, wait_until,
 )
 
 PREFIX = "One or more parameter values were invalid: "
@@ -201,3 +204,56 @@ def test_update_table_wants_something_to_do(dynamodb):
     assert error_of(dynamodb.update_table, TableName=table)[0] == "ValidationException"
     with refused("ResourceNotFoundException"):
         dynamodb.update_table(TableName="not-there", SSESpecification={"Enabled": True})
+
+
+@pytest.mark.parametrize("name", ["", "ab", "a;b", "a b", "x" * 256, "abc/index/x", "ü-ü", "../x"])
+def test_an_arn_names_a_table_by_the_same_rules(dynamodb, name):
+    """What is no table name is none at the end of an ARN either."""
+    arn = f"arn:aws:dynamodb:us-east-1:000000000000:table/{name}"
+    with refused("ValidationException"):
+        create_table(dynamodb, arn)
+    code, _ = error_of(dynamodb.describe_table, TableName=arn)
+    assert code in ("ResourceNotFoundException", "ValidationException")
+
+
+def test_units_do_not_make_an_on_demand_table_provisioned(dynamodb):
+    table = create_table(dynamodb)
+    with refused("ValidationException", "One or more parameter values were invalid: Neither ReadCapacityUnits nor "
+                 "WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"):
+        dynamodb.update_table(TableName=table, ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1})
+
+
+def test_requests_that_meet_a_deletion(own_server):
+    """Tables come and go under load: a request is served, or there is no such table (or it is busy), and nothing else."""
+    stop = threading.Event()
+    errors = set()
+
+    def attempt(call, **parameters):
+        while not stop.is_set():
+            try:
+                call(own_server.client("dynamodb"), **parameters)
+            except ClientError as error:
+                errors.add((error.response["Error"]["Code"], error.response["Error"]["Message"]))
+
+    calls = [
+        (lambda client: client.put_item(TableName="fleeting", Item=item("a"))),
+        (lambda client: client.get_item(TableName="fleeting", Key=item("a"))),
+        (lambda client: client.update_table(TableName="fleeting", **sse())),
+        (lambda client: client.scan(TableName="fleeting")),
+    ]
+    threads = [threading.Thread(target=attempt, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for _ in range(15):
+        create_table(own_server.dynamodb, "fleeting")
+        time.sleep(0.05)
+        try:
+            own_server.dynamodb.delete_table(TableName="fleeting")
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "ResourceInUseException", error
+            wait_until(lambda: error_of(own_server.dynamodb.delete_table, TableName="fleeting") is None, "deleted")
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert {code for code, _ in errors} <= {"ResourceNotFoundException", "ResourceInUseException", "LimitExceededException", "ValidationException"}, errors
+    assert "damaged" not in own_server.output()

@@ -149,3 +149,30 @@ def r25_a_server_starts_without_its_kms(pair):
     keys.start()
     wait_until(lambda: error_of(get, tables, table) is None, "the table is back", 40, pause_secs=0.2)
     assert scan_all(tables.dynamodb, table) == written
+
+
+def r24_a_revoked_grant_is_noticed_at_the_renewal(pair):
+    """Nobody tells a table server what was revoked elsewhere: the next renewal finds out, and the table is lost until
+    it has another key."""
+    keys, tables = pair
+    key, table, _ = make_table(keys, tables)
+    [grant] = keys.kms.list_grants(KeyId=key)["Grants"]
+    keys.kms.revoke_grant(KeyId=key, GrantId=grant["GrantId"])
+    assert get(tables, table)["Item"], "the entry is good for five minutes"
+    tables.advance(301)
+    assert error_of(get, tables, table)[0] == "AccessDeniedException"
+    assert describe(tables.dynamodb, table)["TableStatus"] == "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
+
+
+def r41_a_grant_is_given_back_after_an_outage(pair):
+    """The table is deleted while the key server is away: the grant goes when it is back, over a restart too."""
+    keys, tables = pair
+    key, table, _ = make_table(keys, tables)
+    assert keys.kms.list_grants(KeyId=key)["Grants"]
+    keys.stop()
+    tables.dynamodb.delete_table(TableName=table)
+    wait_until(lambda: error_of(describe, tables.dynamodb, table), "the table is gone", 60)
+    tables.restart()
+    keys.start()
+    tables.advance(61)
+    wait_until(lambda: not keys.kms.list_grants(KeyId=key)["Grants"], "the grant is given back", 10)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import socket
 import ssl
 import urllib.parse
@@ -77,6 +78,23 @@ def r66_credentials_are_made_once_and_checked(make_server):
     assert server.dynamodb.list_tables()["TableNames"] == ["mine"]
     server.stop()
     assert canary.search([server.data], {"secret key": secret.encode()}) == []
+
+
+@pytest.mark.parametrize("obstacle", ["a certificate that is none", "nobody reads the banner"])
+def r66_an_access_key_that_nobody_saw_is_not_kept(make_server, tmp_path, obstacle):
+    """A first start that fails after the data was made leaves no lock without a key: the next one shows an access key."""
+    server = make_server("secure", dev=False)
+    if obstacle == "nobody reads the banner":
+        server.start_expecting_failure(preexec=lambda: os.dup2(os.open("/dev/full", os.O_WRONLY), 1))
+    else:
+        for name in ("cert.pem", "key.pem"):
+            (tmp_path / name).write_text("junk")
+        server.arguments = ["--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem")]
+        server.start_expecting_failure()
+        server.arguments = []
+    assert start_secure(server).dynamodb.list_tables()["TableNames"] == []
+    server.restart()
+    assert server.dynamodb.list_tables()["TableNames"] == []
 
 
 def r66_an_unsigned_request_is_refused(secure_server):

@@ -83,7 +83,7 @@ impl Credentials {
     }
 
     /// The credentials of the system store. Where there is none yet, an access key of the root user
-    /// of `account` (twelve digits) is made, made durable and returned.
+    /// of `account` (twelve digits) is made and returned, to be shown and then kept with [`NewAccessKey::keep`].
     pub async fn open(
         system: &SystemStore,
         account: &str,
@@ -104,10 +104,6 @@ impl Credentials {
         }
         let new = NewAccessKey::generate(random);
         let row = Row::root(account, new.secret.expose());
-        let value = SecretBytes::new(serde_json::to_vec(&row).expect("the row is plain data"));
-        let mut batch = Batch::new();
-        batch.put([PREFIX, new.access_key_id.as_bytes()].concat(), value.expose());
-        system.commit(batch).await?;
         credentials.insert(&new.access_key_id, row.into_credential(&new.access_key_id));
         Ok((credentials, Some(new)))
     }
@@ -187,6 +183,16 @@ impl std::fmt::Debug for Session {
 }
 
 impl NewAccessKey {
+    /// Makes the access key of `account`'s root user durable. Call this once it was shown: a start that fails
+    /// before must not leave a key behind that nobody has seen.
+    pub async fn keep(&self, system: &SystemStore, account: &str) -> Result<(), StorageError> {
+        let row = Row::root(account, self.secret.expose());
+        let value = SecretBytes::new(serde_json::to_vec(&row).expect("the row is plain data"));
+        let mut batch = Batch::new();
+        batch.put([PREFIX, self.access_key_id.as_bytes()].concat(), value.expose());
+        system.commit(batch).await
+    }
+
     /// A random one: 80 bits in the id, 240 in the secret.
     pub fn generate(random: &dyn Random) -> Self {
         let mut id = [0; 16];

@@ -6,10 +6,16 @@ use super::serve::Serving;
 use super::settings::{Settings, Transport};
 use crate::storage::DataSetting;
 
-/// Prints the banner and, as the last line of standard output, `ready <url>`.
+/// Prints all but the last line.
 pub(super) fn print(settings: &Settings, serving: &Serving) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text(settings, serving).as_bytes())?;
+    out.flush()
+}
+
+/// Prints the last line, for programs that wait for it: `ready <url>`.
+pub(super) fn print_ready(serving: &Serving) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
     writeln!(out, "ready {}", serving.url())?;
     out.flush()
 }

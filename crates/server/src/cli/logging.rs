@@ -15,7 +15,10 @@ pub fn start(filter: &str) -> Result<(), FilterError> {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+        .with_ansi(std::io::stderr().is_terminal())
+        // A line that cannot be written (a full disk, a closed pipe) is lost. It must not take a request with it:
+        // told of on standard error, which fails again, it would be a panic.
+        .log_internal_errors(false);
     // Tests start several servers in one process; the first one's log serves all.
     let _ = log.try_init();
     Ok(())

@@ -3,6 +3,7 @@
 mod banner;
 mod bench;
 mod demo;
+mod environment;
 mod logging;
 mod numbers;
 mod root_key;
@@ -70,6 +71,7 @@ fn serve(arguments: ServeArguments) -> Result<(), Box<dyn std::error::Error>> {
     let file = arguments.config.as_deref().map(Given::from_file).transpose()?;
     let settings = arguments.given.over(file.unwrap_or_default())?;
     logging::start(&settings.log)?;
+    environment::tell_of_unknown_settings();
     forbid_core_dumps();
     // Asking for a passphrase must not block the runtime, so it comes first.
     let root = settings.root_key.provider(&settings.data, &strongroom_seal::primitive::OsRandom)?;
@@ -78,10 +80,17 @@ fn serve(arguments: ServeArguments) -> Result<(), Box<dyn std::error::Error>> {
         // Before anything opens, so that a signal during the start ends in an orderly way too.
         let stop = serve::stop_signal()?;
         let serving = Serving::start(&settings, root).await?;
-        banner::print(&settings, &serving)?;
-        stop.await;
+        let shown = banner::print(&settings, &serving);
+        let kept = match shown {
+            Ok(()) => serving.keep_new_access_key(&settings.account_id).await.map_err(Into::into),
+            Err(error) => Err(Box::new(error) as Box<dyn std::error::Error>),
+        };
+        let ready = kept.and_then(|()| Ok(banner::print_ready(&serving)?));
+        if ready.is_ok() {
+            stop.await;
+        }
         serving.stop().await;
-        Ok(())
+        ready
     })
 }
 
@@ -98,10 +107,12 @@ fn forbid_core_dumps() {
 
 // The error and its causes, one a line.
 fn print_error(error: &dyn std::error::Error) {
-    eprintln!("strongroom: {error}");
+    let mut lines = format!("strongroom: {error}\n");
     let mut cause = error.source();
     while let Some(error) = cause {
-        eprintln!("  because: {error}");
+        lines.push_str(&format!("  because: {error}\n"));
         cause = error.source();
     }
+    // Where standard error is closed there is nobody to tell.
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), lines.as_bytes());
 }

@@ -14,7 +14,7 @@ use super::settings::{Settings, Transport};
 use crate::app::{App, AppOptions, StartError};
 use crate::auth::{Authenticator, Credentials, CredentialsError, NewAccessKey};
 use crate::clock::SystemClock;
-use crate::storage::DataSetting;
+use crate::storage::{DataSetting, StorageError};
 use crate::wire::tls::{self, TlsError};
 use crate::wire::{Server, Wiring};
 
@@ -130,9 +130,17 @@ impl Serving {
         &self.clock
     }
 
-    /// The access key that this start has made, to be shown once.
+    /// The access key that this start has made, to be shown once and then kept.
     pub fn new_access_key(&self) -> Option<&NewAccessKey> {
         self.new_access_key.as_ref()
+    }
+
+    /// Makes the access key of this start last, once it was shown.
+    pub async fn keep_new_access_key(&self, account: &str) -> Result<(), StorageError> {
+        match &self.new_access_key {
+            Some(key) => key.keep(&self.app.parts().system, account).await,
+            None => Ok(()),
+        }
     }
 
     /// The CA certificate that clients must trust, if this server made its own.

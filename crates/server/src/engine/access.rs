@@ -101,7 +101,7 @@ impl Engine {
         if let Some(refusal) = table.refusal() {
             // Nothing can have changed: say the same again, without another line in the trail.
             let unchanged = match &key_status {
-                Some(status) => !status.is_enabled(),
+                Some(status) => !status.is_enabled() && refusal.key_status == Some(status.seen()),
                 None => self.clock().now_millis() - refusal.since_millis < REFUSAL_MILLIS,
             };
             if unchanged {
@@ -277,7 +277,10 @@ impl Engine {
         }
         let record = table.record();
         let keyring = opening.keyring();
-        match self.table_key(&record, &keyring, Some(caller)).await {
+        let answer = self.table_key(&record, &keyring, Some(caller)).await;
+        // A grant that was revoked elsewhere is nobody's news; it is noticed here at the latest (R24, R42).
+        let grant_lost = answer.is_ok() && !self.has_grants(&record).await;
+        match if grant_lost { Err(grant_missing(&record)) } else { answer } {
             Ok(_) => {
                 opening.callers.renewed(caller, now_millis);
                 drop(turn);
@@ -290,7 +293,7 @@ impl Engine {
             }
             Err(error) => {
                 opening.callers.refused(caller);
-                if concerns_the_key(&error) {
+                if grant_lost || concerns_the_key(&error) {
                     self.lose(table).await?;
                     let _turn = table.turn.lock().await;
                     self.mark_inaccessible(table, Some(error.clone())).await?;
@@ -317,10 +320,11 @@ impl Engine {
         error: Option<TableKmsError>,
     ) -> Result<(), StorageError> {
         let now_millis = self.clock().now_millis();
-        if let Some(error) = error {
-            table.set_refusal(Some(Refusal { error, since_millis: now_millis }));
-        }
         let record = table.record();
+        if let Some(error) = error {
+            let key_status = self.pushed_status(&record.protection.key_arn).map(|status| status.seen());
+            table.set_refusal(Some(Refusal { error, since_millis: now_millis, key_status }));
+        }
         if record.inaccessible_millis.is_none() {
             tracing::warn!(table = %record.id, key = %record.protection.key_arn,
                 "the table is inaccessible: its key cannot be used; enable the key to have it back");

@@ -9,6 +9,7 @@ use parking_lot::RwLock;
 use strongroom_model::clock::{Clock, Random};
 
 use super::callers::CallerRules;
+use super::debts::Debts;
 use super::item_cache::ItemCache;
 use super::record::{ROWS, TableRecord};
 use super::table::Table;
@@ -24,6 +25,7 @@ pub struct Engine {
     // After an unanswered call: the key service is not asked again before this time.
     pub(super) kms_silent_until_millis: AtomicI64,
     tables: RwLock<Regions>,
+    pub(super) debts: Debts,
     pub(super) tasks: parking_lot::Mutex<Vec<tokio::task::JoinHandle<()>>>,
 }
 
@@ -72,10 +74,13 @@ impl Engine {
             let region = (Arc::from(record.account.as_str()), Arc::from(record.region.as_str()));
             tables.entry(region).or_default().insert(record.name.clone(), Arc::new(Table::new(record)));
         }
+        drop(rows);
+        let debts = Debts::load(&parts.system).await?;
         Ok(Arc::new(Self {
             item_cache: Arc::new(ItemCache::new(parts.item_cache_bytes)),
             parts,
             creating: tokio::sync::Mutex::new(()),
+            debts,
             kms_silent_until_millis: AtomicI64::new(0),
             tables: RwLock::new(tables),
             tasks: parking_lot::Mutex::default(),

@@ -62,6 +62,7 @@ impl Engine {
     /// One round of the work that goes by the clock.
     pub async fn step(self: &Arc<Self>) {
         let now_millis = self.clock().now_millis();
+        self.pay_debts().await;
         for table in self.all_tables() {
             let record = table.record();
             if record.deleting {

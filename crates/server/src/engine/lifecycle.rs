@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -140,11 +141,18 @@ impl Engine {
     /// Deletes a table: from the moment this returns nobody reaches it, and its keys are gone.
     pub async fn delete(&self, table: &Arc<Table>) -> Result<(), StorageError> {
         let _turn = table.turn.lock().await;
-        if let Some(opening) = table.set_opening(None) {
-            opening.table.abandon().await;
-        }
         let record = TableRecord { deleting: true, ..(*table.record()).clone() };
         self.save(table, record).await?;
+        if let Some(opening) = table.set_opening(None) {
+            // Requests that hold the opening came before the deletion: they finish first, within bounds.
+            for _ in 0..REQUESTS_WAIT_STEPS {
+                if Arc::strong_count(&opening) == 1 {
+                    break;
+                }
+                tokio::time::sleep(REQUESTS_WAIT_STEP).await;
+            }
+            opening.table.abandon().await;
+        }
         self.clear_away(table).await
     }
 
@@ -206,16 +214,6 @@ impl Engine {
         Ok(Protection { manager: key.manager, key_arn: key.arn, grants })
     }
 
-    /// Gives back a table's grants. A key that is gone has none any more; a key service that does
-    /// not answer keeps one that names a table and a key which no longer go together.
-    pub(super) async fn retire_grants(&self, protection: &Protection, context: &TableContext) {
-        for grant in &protection.grants {
-            if let Err(error) = self.parts.table_kms.retire_grant(&protection.key_arn, grant, context).await {
-                tracing::warn!(key = %protection.key_arn, grant, %error, "a grant could not be retired");
-            }
-        }
-    }
-
     async fn first_keyring(&self, record: &TableRecord) -> Result<(), CreateError> {
         let key_arn = &record.protection.key_arn;
         let new_key = self.parts.table_kms.generate_table_key(key_arn, &record.context()).await?;
@@ -243,6 +241,10 @@ impl Engine {
         uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
     }
 }
+
+/// A deletion waits a second at most for requests that came before it.
+const REQUESTS_WAIT_STEPS: u32 = 200;
+const REQUESTS_WAIT_STEP: Duration = Duration::from_millis(5);
 
 /// A table key as KMS wrapped it. The ciphertext itself says under which material.
 pub(super) fn wrapped(key_arn: &str, ciphertext: Vec<u8>) -> WrappedTableKey {

@@ -6,6 +6,7 @@
 mod access;
 mod callers;
 mod catalogue;
+mod debts;
 mod index;
 mod item_cache;
 mod jobs;

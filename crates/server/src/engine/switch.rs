@@ -12,7 +12,7 @@ use strongroom_seal::secret::SecretKey;
 use super::access::{AccessError, keyring_error};
 use super::catalogue::Engine;
 use super::lifecycle::wrapped;
-use super::record::{Switch, TableRecord};
+use super::record::{Protection, Switch, TableRecord};
 use super::table::Table;
 use crate::auth::Caller;
 use crate::kms::table_kms::{KeyManager, TableKmsError};
@@ -56,15 +56,15 @@ impl Engine {
         caller: &Caller,
         key: Option<&str>,
     ) -> Result<Arc<TableRecord>, SwitchError> {
-        // The old key must be usable by the caller: the data keys are wrapped under it. The
-        // table's grant on it is not needed, so that a switch heals a table that lost it.
-        let old_key = self.present_table_key(&table.record(), caller).await?;
-        let key = self.describe(caller, key).await?;
         let _turn = table.turn.lock().await;
         let record = table.record();
         if record.deleting {
             return Err(AccessError::NotFound.into());
         }
+        // The old key must be usable by the caller: the data keys are wrapped under it. The
+        // table's grant on it is not needed, so that a switch heals a table that lost it.
+        let old_key = self.present_table_key(&record, caller).await?;
+        let key = self.describe(caller, key).await?;
         if record.switch.is_some() {
             return Err(SwitchError::UnderWay);
         }
@@ -122,25 +122,74 @@ impl Engine {
         let keyring = if newest.table_key().key_arn == to.key_arn {
             newest
         } else {
-            let old_key = match old_key {
-                Some(old_key) => old_key,
-                None => self.table_key(&record, &newest, None).await?,
-            };
-            let new_key = self.parts.table_kms.generate_table_key(&to.key_arn, &record.context()).await?;
-            let wrapped = wrapped(&to.key_arn, new_key.wrapped);
-            let keyring = newest
-                .rewrap(&old_key, &new_key.plaintext, wrapped, self.clock().now_millis(), &*self.parts.random)
-                .map_err(keyring_error)?;
-            self.keyrings(&record).publish(&keyring).await.map_err(keyring_error)?;
-            keyring
+            match self.rewrapped(&record, newest, old_key, &to).await {
+                Err(SwitchError::Access(AccessError::Key(refusal @ TableKmsError::Refused { .. }))) => {
+                    return self.give_up_switch(table, &record, &to, &refusal).await;
+                }
+                other => other?,
+            }
         };
         let keyring_version = keyring.version();
-        self.take_keyring(table, &record, keyring, &to.key_arn, to.manager).await?;
-        let moved = TableRecord { keyring_version, protection: to, switch: None, ..(*record).clone() };
+        // Who lost the new key in this moment loses the table with it, like any table under that key.
+        let inaccessible_millis =
+            match self.take_keyring(table, &record, keyring, &to.key_arn, to.manager).await {
+                Ok(()) => None,
+                Err(SwitchError::Access(AccessError::Key(TableKmsError::Refused { .. }))) => {
+                    if let Some(opening) = table.set_opening(None) {
+                        opening.table.abandon().await;
+                    }
+                    Some(self.clock().now_millis())
+                }
+                Err(error) => return Err(error),
+            };
+        let moved = TableRecord {
+            keyring_version,
+            protection: to,
+            switch: None,
+            inaccessible_millis,
+            ..(*record).clone()
+        };
         self.save(table, moved).await?;
         table.set_refusal(None);
         self.keyrings(&record).delete_before(keyring_version).await.map_err(keyring_error)?;
         self.retire_grants(&record.protection, &record.context()).await;
+        Ok(())
+    }
+
+    // A keyring with a fresh table key under the new KMS key, published.
+    async fn rewrapped(
+        &self,
+        record: &TableRecord,
+        newest: Keyring,
+        old_key: Option<SecretKey>,
+        to: &Protection,
+    ) -> Result<Keyring, SwitchError> {
+        let old_key = match old_key {
+            Some(old_key) => old_key,
+            None => self.table_key(record, &newest, None).await?,
+        };
+        let new_key = self.parts.table_kms.generate_table_key(&to.key_arn, &record.context()).await?;
+        let wrapped = wrapped(&to.key_arn, new_key.wrapped);
+        let keyring = newest
+            .rewrap(&old_key, &new_key.plaintext, wrapped, self.clock().now_millis(), &*self.parts.random)
+            .map_err(keyring_error)?;
+        self.keyrings(record).publish(&keyring).await.map_err(keyring_error)?;
+        Ok(keyring)
+    }
+
+    // A key that was disabled or lost its grant since the switch was asked for may never come back: waiting for it
+    // would keep the table from any other key, and from being deleted.
+    async fn give_up_switch(
+        &self,
+        table: &Table,
+        record: &TableRecord,
+        to: &Protection,
+        refusal: &TableKmsError,
+    ) -> Result<(), SwitchError> {
+        tracing::warn!(table = %record.id, key = %to.key_arn, %refusal,
+            "the change of key is given up: the key service refuses it; the table stays under its key");
+        self.save(table, TableRecord { switch: None, ..record.clone() }).await?;
+        self.retire_grants(to, &record.context()).await;
         Ok(())
     }
 

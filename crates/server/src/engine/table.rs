@@ -11,7 +11,7 @@ use super::callers::Callers;
 use super::index::IndexSet;
 use super::open_table::OpenTable;
 use super::record::{Counted, TableRecord};
-use crate::kms::key::KeyStatus;
+use crate::kms::key::{KeyStatus, SeenStatus};
 use crate::kms::table_kms::TableKmsError;
 
 /// A table of the catalogue; share it with `Arc`.
@@ -96,6 +96,8 @@ impl Opening {
 pub(super) struct Refusal {
     pub(super) error: TableKmsError,
     pub(super) since_millis: i64,
+    /// The key's state then, where this process can see it.
+    pub(super) key_status: Option<SeenStatus>,
 }
 
 impl Table {

@@ -219,6 +219,47 @@ async fn r42_a_revoked_grant_takes_the_table_away_and_another_key_heals_it() {
     assert_eq!(refusal_code(&world.read(&table, b"a").await.unwrap_err()), "AccessDeniedException");
     world.engine.switch_key(&table, &caller(), Some(&second)).await.unwrap();
     world.eventually(|| table.record().switch.is_none()).await;
+    // Nobody has to ask for an item first.
+    assert_eq!(table.record().inaccessible_millis, None);
+    assert_eq!(world.read(&table, b"a").await.unwrap().unwrap(), "1");
+}
+
+// The text is that of the key's state now, not of the state in which the first request was refused.
+#[tokio::test]
+async fn r52_a_refusal_follows_the_state_of_the_key() {
+    let world = World::new().await;
+    let key = world.create_key().await;
+    let table = world.create_table("guarded", Some(&key)).await;
+    world.put(&table, b"a", b"1").await.unwrap();
+    world.kms_call("DisableKey", json!({"KeyId": key})).await;
+    assert_eq!(refusal_code(&world.read(&table, b"a").await.unwrap_err()), "DisabledException");
+    world.kms_call("ScheduleKeyDeletion", json!({"KeyId": key, "PendingWindowInDays": 7})).await;
+    assert_eq!(refusal_code(&world.read(&table, b"a").await.unwrap_err()), "KMSInvalidStateException");
+    world.kms_call("CancelKeyDeletion", json!({"KeyId": key})).await;
+    assert_eq!(refusal_code(&world.read(&table, b"a").await.unwrap_err()), "DisabledException");
+}
+
+// A key that was lost between the request and the work must not hold the table for ever.
+#[tokio::test]
+async fn r13_a_switch_to_a_key_that_is_refused_is_given_up() {
+    let world = World::new().await;
+    let (key, lost) = (world.create_key().await, world.create_key().await);
+    let table = world.create_table("guarded", Some(&key)).await;
+    world.put(&table, b"a", b"1").await.unwrap();
+    let to = Protection {
+        manager: crate::kms::table_kms::KeyManager::Customer,
+        key_arn: lost.clone(),
+        grants: Vec::new(),
+    };
+    world.kms_call("DisableKey", json!({"KeyId": lost})).await;
+    let switch = Some(record::Switch { to });
+    world.engine.change_record(&table, |record| TableRecord { switch, ..record }).await.unwrap();
+    world.engine.step().await;
+    assert_eq!(table.record().switch, None);
+    assert_eq!(table.record().protection.key_arn, key);
+    assert_eq!(world.read(&table, b"a").await.unwrap().unwrap(), "1");
+    world.engine.switch_key(&table, &caller(), None).await.unwrap();
+    world.eventually(|| table.record().switch.is_none()).await;
     assert_eq!(world.read(&table, b"a").await.unwrap().unwrap(), "1");
 }
 

@@ -179,6 +179,10 @@ impl KeyMaterial {
 #[derive(Debug)]
 pub struct KeyStatus(AtomicU8);
 
+/// A key's state at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenStatus(u8);
+
 impl KeyStatus {
     const DELETED: u8 = u8::MAX;
 
@@ -197,6 +201,11 @@ impl KeyStatus {
     /// Whether the key may be used now. One atomic load.
     pub fn is_enabled(&self) -> bool {
         self.0.load(Ordering::Acquire) == KeyState::Enabled as u8
+    }
+
+    /// The state now, to be compared with that of another moment.
+    pub fn seen(&self) -> SeenStatus {
+        SeenStatus(self.0.load(Ordering::Acquire))
     }
 }
 

@@ -74,6 +74,11 @@ pub enum PlaceError {
         /// What its FORMAT file says.
         found: String,
     },
+    /// The data is there, and what says how to read it is not.
+    #[error(
+        "the data directory `{0}` holds data but its file FORMAT is missing; restore it from a backup of this directory"
+    )]
+    FormatMissing(PathBuf),
     /// The directory holds something else.
     #[error(
         "`{0}` is not empty and not a Strongroom data directory; choose an empty or new directory with --data"
@@ -114,6 +119,9 @@ impl Place {
         let io_error = |source| PlaceError::Io { path: path.to_owned(), source };
         let found = match fs::read_to_string(path.join("FORMAT")) {
             Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && path.join("store").exists() => {
+                return Err(PlaceError::FormatMissing(path.to_owned()));
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(PlaceError::Missing(path.to_owned()));
             }
@@ -180,6 +188,10 @@ impl Place {
         take_lock(&lock, path)?;
         match fs::read_to_string(&format_path) {
             Ok(found) => check_format(&found, path)?,
+            // The first start writes it before anything else.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && path.join("store").exists() => {
+                return Err(PlaceError::FormatMissing(path.to_owned()));
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 write_durably(&format_path, FORMAT.as_bytes()).map_err(io_error)?;
             }
@@ -284,6 +296,18 @@ mod tests {
         let setting = DataSetting::Directory(folder.path().to_owned());
         assert!(matches!(Place::open(&setting), Err(PlaceError::Foreign(_))));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn data_without_a_format_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        drop(Place::open(&DataSetting::Directory(data.clone())).unwrap());
+        fs::remove_file(data.join("FORMAT")).unwrap();
+        let opened = Place::open(&DataSetting::Directory(data.clone()));
+        assert!(matches!(opened, Err(PlaceError::FormatMissing(_))));
+        assert!(matches!(Place::open_unchanged(&data), Err(PlaceError::FormatMissing(_))));
+        assert!(!data.join("FORMAT").exists());
     }
 
     #[test]

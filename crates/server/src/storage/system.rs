@@ -7,6 +7,7 @@
 //! | first byte | owner |
 //! | --- | --- |
 //! | `a` | audit |
+//! | `g` | grants to give back |
 //! | `i` | identities |
 //! | `k` | kms |
 //! | `t` | catalogue of tables |

@@ -251,6 +251,14 @@ impl Verification<'_> {
                 advice: RESTORE_NEWER,
             });
         }
+        let newest_manifest = newest_manifest(stored);
+        if newest_manifest < record.manifest_id {
+            section.findings.push(Finding {
+                object: format!("{folder}/manifest/{newest_manifest:020}.manifest"),
+                what: format!("it is the newest, but the catalogue has seen number {}", record.manifest_id),
+                advice: RESTORE_NEWER,
+            });
+        }
         // While a change of key is under way the keyring may be ahead of the catalogue.
         let wrapped = keyring.table_key();
         section.key_arn = wrapped.key_arn.clone();
@@ -372,6 +380,14 @@ fn no_keyring(folder: &str) -> Finding {
         what: "there is no keyring".to_owned(),
         advice: RESTORE_KEYRING,
     }
+}
+
+fn newest_manifest(stored: &[Stored]) -> u64 {
+    let number = |stored: &Stored| match stored.kind {
+        Kind::Manifest(number) => Some(number),
+        _ => None,
+    };
+    stored.iter().filter_map(number).max().unwrap_or(0)
 }
 
 fn count(stored: &[Stored]) -> Count {

@@ -28,7 +28,7 @@ fn new_table(request: &Request) -> Result<NewTable, ApiError> {
     }
     let reference = input::text(body, "TableName").unwrap_or_default();
     let name = table::name_of(&request.caller, reference).ok_or_else(|| {
-        ApiError::validation(format!("Invalid TableArn: {reference} is not of this account and region"))
+        ApiError::validation(format!("Invalid TableArn: Invalid ResourceArn provided as input {reference}"))
     })?;
     let provisioned = provisioned(body, None)?;
     let TableKeys { hash, range, indexes } = table_keys(body, provisioned.is_none())?;
@@ -56,7 +56,7 @@ pub fn provisioned(body: &Value, before: Option<Option<(i64, i64)>>) -> Result<O
     });
     let on_demand = match input::text(body, "BillingMode") {
         Some(mode) => mode == "PAY_PER_REQUEST",
-        None => before.is_some_and(|before| before.is_none()) && units.is_none(),
+        None => before == Some(None),
     };
     match (on_demand, units) {
         (true, None) => Ok(None),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use strongroom_model::arn::TableReference;
+use strongroom_model::arn::{TableName, TableReference};
 
 use super::errors::{not_found, table_not_found};
 use super::{index_descriptions, input};
@@ -24,7 +24,7 @@ pub fn name_of<'a>(caller: &Caller, reference: &'a str) -> Option<&'a str> {
     let here = parts.next() == Some("dynamodb")
         && parts.next() == Some(&*caller.region)
         && parts.next() == Some(&*caller.principal.account);
-    here.then_some(name)
+    (here && TableName::parse(name).is_ok()).then_some(name)
 }
 
 /// The table that an operation on items names.
