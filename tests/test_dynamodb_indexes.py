@@ -6,7 +6,9 @@ import pytest
 from support.indexes import (
     canonical, definitions, expected_entries, index, indexed_table, keys, scan_index, write_at_random,
 )
-from support.tables import create_table, describe, error_of, refused, unique
+from support.tables import (
+    create_table, customer_key, describe, error_of, refused, sse, unique, wait_switched, wait_until,
+)
 
 INVALID = "One or more parameter values were invalid: "
 TYPES = {"g": "S", "h": "S", "n": "N"}
@@ -337,3 +339,46 @@ def test_a_table_without_a_sort_key_has_global_indexes(dynamodb):
                             ExpressionAttributeValues={":g": {"B": b"\0\xff"}}, Limit=1)
     assert answer["Items"] == [{"pk": {"S": "a"}, "g": {"B": b"\0\xff"}}]
     assert answer["LastEvaluatedKey"] == answer["Items"][0]
+
+
+def test_how_large_an_item_collection_is(dynamodb, table):
+    """Only tables with local indexes have item collections."""
+    metrics = {"ItemCollectionKey": {"pk": {"S": "collection"}}, "SizeEstimateRangeGB": [0.0, 1.0]}
+    asked = {"TableName": table, "ReturnItemCollectionMetrics": "SIZE"}
+    key = item("collection")
+    assert dynamodb.put_item(Item=item("collection", n=1), **asked)["ItemCollectionMetrics"] == metrics
+    assert dynamodb.update_item(Key=key, UpdateExpression="SET n = :n", ExpressionAttributeValues={":n": {"N": "2"}}, **asked)[
+        "ItemCollectionMetrics"] == metrics
+    assert dynamodb.delete_item(Key=key, **asked)["ItemCollectionMetrics"] == metrics
+    assert "ItemCollectionMetrics" not in dynamodb.put_item(TableName=table, Item=key)
+    requests = [{"PutRequest": {"Item": item(pk, sk)}} for pk, sk in [("c1", "a"), ("c1", "b"), ("c2", "a")]]
+    written = dynamodb.batch_write_item(RequestItems={table: requests}, ReturnItemCollectionMetrics="SIZE")["ItemCollectionMetrics"]
+    assert sorted(m["ItemCollectionKey"]["pk"]["S"] for m in written[table]) == ["c1", "c2"]
+    plain = create_table(dynamodb)
+    assert "ItemCollectionMetrics" not in dynamodb.put_item(TableName=plain, Item={"pk": {"S": "a"}}, ReturnItemCollectionMetrics="SIZE")
+
+
+def test_indexes_lie_under_the_tables_key(own_server):
+    """A disabled key takes the indexes away with the table, a change of key keeps them, and `verify` knows them."""
+    dynamodb, kms = own_server.dynamodb, own_server.kms
+    first, second = customer_key(kms), customer_key(kms)
+    table = indexed_table(dynamodb, local=LOCAL, more=GLOBAL, types=TYPES, **sse(first))
+    live = write_at_random(dynamodb, table, 11, 60)
+    kms.disable_key(KeyId=first)
+    wait_until(lambda: error_of(dynamodb.scan, TableName=table, IndexName="g-all") is not None, "the index is gone with the key")
+    code, message = error_of(dynamodb.scan, TableName=table, IndexName="g-all")
+    assert code == "ValidationException" and "is disabled" in message
+    kms.enable_key(KeyId=first)
+    check_indexes(dynamodb, table, live)
+    dynamodb.update_table(TableName=table, **sse(second))
+    live = write_at_random(dynamodb, table, 12, 30, live)
+    wait_switched(dynamodb, table, second)
+    check_indexes(dynamodb, table, live)
+    own_server.stop()
+    report = own_server.run("verify")
+    assert report.returncode == 0, report.stdout + report.stderr
+    own_server.start()
+    check_indexes(own_server.dynamodb, table, live)
+    own_server.dynamodb.delete_table(TableName=table)
+    with refused("ResourceNotFoundException"):
+        own_server.dynamodb.scan(TableName=table, IndexName="g-all")

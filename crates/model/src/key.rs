@@ -258,6 +258,18 @@ impl KeySchema {
         (range_length == rest.len()).then_some(PrimaryKey { hash, range })
     }
 
+    /// The stored key of the size of an item's collection: of all items with its partition key. None where
+    /// `row` is not an item's stored key of this schema.
+    pub fn collection_row(&self, row: &[u8]) -> Option<Vec<u8>> {
+        let (prefix, rest) = row.split_at_checked(PREFIX_BYTES)?;
+        let (_, length) = KeyValue::decode(rest, self.hash.key_type)?;
+        let mut collection = Vec::with_capacity(PREFIX_BYTES + length);
+        collection.push(kind::COLLECTION);
+        collection.extend_from_slice(&prefix[1..]);
+        collection.extend_from_slice(&rest[..length]);
+        Some(collection)
+    }
+
     fn checked(
         &self,
         value_of: impl Fn(&KeyAttribute) -> Result<KeyValue, KeyError>,

@@ -22,7 +22,9 @@ mod tests;
 pub use access::AccessError;
 pub use callers::{CallerRules, CallerScope, Renewal};
 pub use catalogue::{Engine, EngineParts};
-pub use index::{Index, IndexRecord, IndexSet, IndexState, IndexWrite, IndexWrites, ProjectionRecord};
+pub use index::{
+    CollectionFull, Index, IndexRecord, IndexSet, IndexState, IndexWrite, IndexWrites, ProjectionRecord,
+};
 pub use lifecycle::{CreateError, NewIndex, NewTable};
 pub use open_table::{Change, Changed, OpenTable, Range};
 pub use record::{Counted, Protection, TableRecord};

@@ -9,7 +9,7 @@ use strongroom_model::stored;
 use strongroom_seal::data_keys::DataKeys;
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::index::{IndexSet, IndexWrites};
+use super::index::{CollectionFull, IndexSet, IndexWrites, Upkeep, collection_bytes};
 use super::item_cache::{Entry, ItemCache};
 use super::record::Counted;
 use crate::storage::{Batch, Database, Order, Scan, StorageError, Visibility, Written};
@@ -21,6 +21,7 @@ pub struct OpenTable {
     cache: Arc<ItemCache>,
     cache_scope: u32,
     latches: Box<[Mutex<()>; LATCHES]>,
+    collection_latches: Box<[Mutex<()>; COLLECTION_LATCHES]>,
     last_sequence: AtomicU64,
     items: AtomicI64,
     bytes: AtomicI64,
@@ -53,6 +54,7 @@ pub enum Change {
 pub type Range = strongroom_model::key::KeyRange;
 
 const LATCHES: usize = 1024;
+const COLLECTION_LATCHES: usize = 64;
 
 impl OpenTable {
     /// Takes over an open database.
@@ -71,6 +73,7 @@ impl OpenTable {
             cache_scope: cache.new_scope(),
             cache,
             latches: Box::new(std::array::from_fn(|_| Mutex::new(()))),
+            collection_latches: Box::new(std::array::from_fn(|_| Mutex::new(()))),
             last_sequence: AtomicU64::new(0),
             items: AtomicI64::new(counted.items),
             bytes: AtomicI64::new(counted.bytes),
@@ -102,7 +105,7 @@ impl OpenTable {
 
     /// Changes one key: `decide` sees its newest state, durable or not, and says what becomes of it.
     /// Returns `decide`'s result once everything it saw and did is durable.
-    pub async fn change<T, E: From<StorageError>>(
+    pub async fn change<T, E: From<StorageError> + From<CollectionFull>>(
         &self,
         key: &[u8],
         decide: impl FnOnce(Option<&Bytes>) -> Result<(Change, T), E>,
@@ -111,7 +114,7 @@ impl OpenTable {
     }
 
     /// Like [`OpenTable::change`], and says what was done to the indexes.
-    pub async fn change_indexed<T, E: From<StorageError>>(
+    pub async fn change_indexed<T, E: From<StorageError> + From<CollectionFull>>(
         &self,
         key: &[u8],
         decide: impl FnOnce(Option<&Bytes>) -> Result<(Change, T), E>,
@@ -137,21 +140,19 @@ impl OpenTable {
                             None
                         }
                     };
-                    let indexes = self.indexes();
-                    let mut counting = Vec::new();
-                    let index_writes = match &indexes {
-                        None => IndexWrites::default(),
-                        Some(indexes) => {
-                            let (before, after) = (newest.stored.as_ref(), stored.as_ref());
-                            indexes.maintain(&self.database, before, after, &mut batch, &mut counting).await?
-                        }
-                    };
+                    let mut upkeep = Upkeep::of(self);
+                    let mut index_writes = IndexWrites::default();
+                    if let Some(upkeep) = &mut upkeep {
+                        let (before, after) = (newest.stored.as_ref(), stored.as_ref());
+                        index_writes = upkeep.item(&key, before, after, &mut batch).await?;
+                        upkeep.complete::<E>(&mut batch).await?;
+                    }
                     let written = self.database.apply(batch).await?;
                     self.count(newest.stored.as_ref(), stored.as_ref());
-                    if let Some(indexes) = indexes {
-                        indexes.count(&counting);
-                    }
                     let sequence = self.applied(&written);
+                    if let Some(upkeep) = upkeep {
+                        upkeep.applied(sequence);
+                    }
                     self.cache.set(self.cache_scope, key, Entry { stored, sequence });
                     drop(latch);
                     written.durable().await?;
@@ -166,13 +167,12 @@ impl OpenTable {
     }
 
     /// Puts and deletes several different keys in one batch, without conditions.
-    pub async fn change_all(
+    pub async fn change_all<E: From<StorageError> + From<CollectionFull>>(
         &self,
         changes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    ) -> Result<Vec<Changed>, StorageError> {
+    ) -> Result<Vec<Changed>, E> {
         let held = self.latches(changes.iter().map(|(key, _)| key.as_slice())).await;
-        let indexes = self.indexes();
-        let mut counting = Vec::new();
+        let mut upkeep = Upkeep::of(self);
         let mut batch = Batch::new();
         let mut entries = Vec::with_capacity(changes.len());
         for (key, item) in changes {
@@ -183,20 +183,20 @@ impl OpenTable {
                 Some(item) => batch.put_bytes(key.clone(), item.clone()),
                 None => batch.delete(&key),
             }
-            let indexes = match &indexes {
+            let indexes = match &mut upkeep {
                 None => IndexWrites::default(),
-                Some(indexes) => {
-                    let (before, after) = (before.as_ref(), after.as_ref());
-                    indexes.maintain(&self.database, before, after, &mut batch, &mut counting).await?
-                }
+                Some(upkeep) => upkeep.item(&key, before.as_ref(), after.as_ref(), &mut batch).await?,
             };
             entries.push((key, Changed { before, after, indexes }));
         }
-        let written = self.database.apply(batch).await?;
-        if let Some(indexes) = indexes {
-            indexes.count(&counting);
+        if let Some(upkeep) = &mut upkeep {
+            upkeep.complete::<E>(&mut batch).await?;
         }
+        let written = self.database.apply(batch).await?;
         let sequence = self.applied(&written);
+        if let Some(upkeep) = upkeep {
+            upkeep.applied(sequence);
+        }
         let mut outcome = Vec::with_capacity(entries.len());
         for (key, changed) in entries {
             self.count(changed.before.as_ref(), changed.after.as_ref());
@@ -326,6 +326,42 @@ impl OpenTable {
     /// A row's newest applied value, past the cache. The caller holds the key's latch.
     pub(super) async fn newest_row(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
         self.database.get(key, Visibility::Applied).await
+    }
+
+    /// A row's newest applied value. The caller holds the row's latch, whatever that is.
+    pub(super) async fn newest_value(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+        Ok(self.newest(key).await?.stored)
+    }
+
+    /// A row was applied; the caller holds its latch.
+    pub(super) fn remember(&self, key: Bytes, stored: Option<Bytes>, sequence: u64) {
+        self.cache.set(self.cache_scope, key, Entry { stored, sequence });
+    }
+
+    // The latches of the sizes of item collections.
+    pub(super) async fn collection_latches<'a>(
+        &self,
+        rows: impl Iterator<Item = &'a [u8]>,
+    ) -> Vec<MutexGuard<'_, ()>> {
+        let mut stripes: Vec<usize> = rows.map(|row| stripe(row) % COLLECTION_LATCHES).collect();
+        stripes.sort_unstable();
+        stripes.dedup();
+        let mut held = Vec::with_capacity(stripes.len());
+        for stripe in stripes {
+            held.push(self.collection_latches[stripe].lock().await);
+        }
+        held
+    }
+
+    /// How large the collection of an item is: all items of its partition with their entries in local indexes.
+    /// None in a table without local indexes.
+    pub async fn collection_bytes(&self, row: &[u8]) -> Result<Option<u64>, StorageError> {
+        let Some(indexes) = self.indexes() else { return Ok(None) };
+        let Some(collection) = indexes.local().and_then(|local| local.table.collection_row(row)) else {
+            return Ok(None);
+        };
+        let value = self.database.get(&collection, Visibility::Applied).await?;
+        collection_bytes(value.as_ref()).map(Some)
     }
 
     pub(super) fn database(&self) -> &Database {

@@ -90,8 +90,11 @@ impl Engine {
             }
             table.mark_used(self.clock().now_millis());
             let opening = self.open(table, None).await?;
-            let last = opening.table.fill_index(number, after.as_deref()).await?;
-            drop(opening);
+            // What changes runs to its end: a batch that is applied is counted, though the engine closes.
+            let from = after.take();
+            let batch_task =
+                tokio::spawn(async move { opening.table.fill_index(number, from.as_deref()).await });
+            let last = batch_task.await.map_err(|error| StorageError::Closed(error.to_string()))??;
             let Some(last) = last else { break };
             if batch.is_multiple_of(BATCHES_PER_RECORD) {
                 let state = IndexState::Backfilling(Some(to_hex(&last)));

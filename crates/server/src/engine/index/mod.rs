@@ -7,6 +7,7 @@
 
 mod build;
 mod record;
+mod upkeep;
 mod writes;
 
 use std::sync::Arc;
@@ -15,6 +16,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 pub use record::{IndexRecord, IndexState, ProjectionRecord};
 use strongroom_model::index::IndexSchema;
 use strongroom_model::key::KeySchema;
+#[cfg(test)]
+pub(super) use upkeep::COLLECTION_BYTES_MAX;
+pub use upkeep::CollectionFull;
+pub(super) use upkeep::{Upkeep, collection_bytes};
 pub use writes::{IndexWrite, IndexWrites};
 
 use super::record::Counted;
@@ -91,9 +96,9 @@ impl IndexSet {
         self.indexes.iter().filter(|index| index.record.is_maintained())
     }
 
-    /// Whether the table has a local index, and so item collections.
-    pub fn has_local(&self) -> bool {
-        self.indexes.iter().any(|index| index.schema.local)
+    /// One of the local indexes, if there are any: then the table has item collections.
+    pub fn local(&self) -> Option<&IndexSchema> {
+        self.indexes.iter().map(|index| &index.schema).find(|schema| schema.local)
     }
 }
 

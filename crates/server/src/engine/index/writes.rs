@@ -28,7 +28,7 @@ pub struct IndexWrite {
 }
 
 /// A change of figures that takes effect when the batch is applied.
-pub(in crate::engine) struct Counting {
+pub(super) struct Counting {
     number: u16,
     items: i64,
     bytes: i64,
@@ -36,7 +36,7 @@ pub(in crate::engine) struct Counting {
 
 impl IndexSet {
     /// Adds to `batch` what becomes of an item's entries. The caller holds the item's latch.
-    pub(in crate::engine) async fn maintain(
+    pub(super) async fn maintain(
         &self,
         database: &Database,
         before: Option<&Bytes>,
@@ -115,7 +115,7 @@ impl IndexSet {
     }
 
     /// The batch was applied.
-    pub(in crate::engine) fn count(&self, counting: &[Counting]) {
+    pub(super) fn count(&self, counting: &[Counting]) {
         for change in counting {
             if let Some(index) = self.by_number(change.number) {
                 index.count(change.items, change.bytes);

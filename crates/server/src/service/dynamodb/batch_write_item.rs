@@ -1,15 +1,15 @@
 //! BatchWriteItem.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use strongroom_model::attribute::Item;
 use strongroom_model::key::KeySchema;
 use strongroom_model::{index, size, stored};
 
 use super::capacity::Units;
-use super::{capacity, input, key, table};
+use super::{capacity, collection_metrics, input, key, table};
 use crate::engine::{Engine, IndexSet};
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
@@ -19,6 +19,7 @@ const REQUESTS_MAX: usize = 25;
 /// Runs BatchWriteItem. The writes of one table become durable together.
 pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
     let wanted = capacity::wanted(&request.input);
+    let metrics_wanted = collection_metrics::wanted(&request.input);
     let Some(Value::Object(tables)) = input::take(&mut request.input, "RequestItems") else {
         return Ok(json!({ "UnprocessedItems": {} }).into());
     };
@@ -44,9 +45,22 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
         plans.push((found, indexes, changes));
     }
     let mut consumed = Vec::new();
+    let mut metrics = Map::new();
     for (found, indexes, changes) in plans {
         let opening = table::open_for_items(engine, &found, &request.caller).await?;
-        let changed = opening.table.change_all(changes).await?;
+        let mut collections = BTreeMap::new();
+        if metrics_wanted && indexes.local().is_some() {
+            let rows = changes.iter().map(|(row, _)| (found.schema.collection_row(row), row.clone()));
+            collections.extend(rows);
+        }
+        let changed = opening.table.change_all::<ApiError>(changes).await?;
+        let mut sizes = Vec::with_capacity(collections.len());
+        for row in collections.into_values() {
+            sizes.extend(collection_metrics::of(&opening.table, &found, &row).await?);
+        }
+        if !sizes.is_empty() {
+            metrics.insert(found.record().name.clone(), Value::Array(sizes));
+        }
         let mut units = Units::default();
         for one in &changed {
             let (before, after) = (stored_bytes(one.before.as_ref()), stored_bytes(one.after.as_ref()));
@@ -57,6 +71,9 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let mut answer = json!({ "UnprocessedItems": {} });
     if wanted != capacity::Wanted::None {
         answer["ConsumedCapacity"] = Value::Array(consumed);
+    }
+    if !metrics.is_empty() {
+        answer["ItemCollectionMetrics"] = Value::Object(metrics);
     }
     Ok(answer.into())
 }

@@ -5,7 +5,7 @@ use strongroom_model::{index, json, size, stored};
 
 use super::capacity::Units;
 use super::write::{self, WriteParameters};
-use super::{expressions, input, key, legacy, table};
+use super::{collection_metrics, expressions, input, key, legacy, table};
 use crate::engine::{Change, Engine};
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
@@ -51,5 +51,9 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
         .await?;
     let attributes = old.map(|old| json::item_to_json(&old));
     let units = Units::of_write(before_bytes, item_bytes, &index_writes, &indexes);
-    Ok(write::answer(attributes, parameters.capacity, &found.record().name, &units))
+    let mut metrics = None;
+    if parameters.collection_metrics {
+        metrics = collection_metrics::of(&opening.table, &found, &row).await?;
+    }
+    Ok(write::answer(attributes, parameters.capacity, &found.record().name, &units, metrics))
 }

@@ -7,7 +7,7 @@ use strongroom_model::expression::Condition;
 use strongroom_model::{json, stored};
 
 use super::capacity::{self, Units, Wanted};
-use super::input;
+use super::{collection_metrics, input};
 use crate::service::Output;
 use crate::storage::StorageError;
 use crate::wire::ApiError;
@@ -20,6 +20,8 @@ pub struct WriteParameters {
     pub return_on_failure: bool,
     /// `ReturnConsumedCapacity`.
     pub capacity: Wanted,
+    /// Whether `ReturnItemCollectionMetrics` is `SIZE`.
+    pub collection_metrics: bool,
 }
 
 impl WriteParameters {
@@ -29,6 +31,7 @@ impl WriteParameters {
             return_values: input::text(body, "ReturnValues").unwrap_or("NONE").to_owned(),
             return_on_failure: input::text(body, "ReturnValuesOnConditionCheckFailure") == Some("ALL_OLD"),
             capacity: capacity::wanted(body),
+            collection_metrics: collection_metrics::wanted(body),
         }
     }
 
@@ -70,14 +73,23 @@ pub fn damaged(error: stored::StoredError) -> ApiError {
     StorageError::Damaged(error.to_string()).into()
 }
 
-/// The answer to a write: attributes and capacity, as far as they are asked for.
-pub fn answer(attributes: Option<Value>, capacity: Wanted, table_name: &str, units: &Units) -> Output {
+/// The answer to a write: attributes, capacity and the size of the collection, as far as they are asked for.
+pub fn answer(
+    attributes: Option<Value>,
+    capacity: Wanted,
+    table_name: &str,
+    units: &Units,
+    collection_metrics: Option<Value>,
+) -> Output {
     let mut answer = Map::new();
     if let Some(attributes) = attributes {
         answer.insert("Attributes".to_owned(), attributes);
     }
     if let Some(capacity) = capacity.of_units(table_name, units) {
         answer.insert("ConsumedCapacity".to_owned(), capacity);
+    }
+    if let Some(metrics) = collection_metrics {
+        answer.insert("ItemCollectionMetrics".to_owned(), metrics);
     }
     Value::Object(answer).into()
 }
