@@ -4,10 +4,12 @@ import base64
 import datetime
 import json
 import re
+import urllib.request
+
 
 import pytest
 from support import trail
-from support.tables import create_table, customer_key, fill, item, scan_all, sse, unique, wait_switched
+from support.tables import create_table, customer_key, fill, item, scan_all, sse, unique, wait_switched, wait_until
 
 UUID = r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}"
 COMMON = {"eventVersion", "userIdentity", "eventTime", "eventSource", "eventName", "awsRegion", "sourceIPAddress",
@@ -80,6 +82,28 @@ def r47_the_shape_of_create_grant(used_table):
     assert event["readOnly"] is False
 
 
+def r48_the_shape_of_retire_grant_and_describe_key(own_server):
+    """The key is looked at when a table is made under it, and its grant goes when the table goes; the service's own
+    calls say so in the same shape."""
+    key = customer_key(own_server.kms)
+    table = create_table(own_server.dynamodb, **sse(key))
+    [described] = trail.events(own_server, "DescribeKey")
+    check_common(described, key)
+    assert described["userIdentity"]["invokedBy"] == "dynamodb.amazonaws.com"
+    assert described["userIdentity"]["accessKeyId"] == own_server.access_key
+    assert described["requestParameters"] == {"keyId": key}
+    assert described["readOnly"] is True
+    [grant] = own_server.kms.list_grants(KeyId=key)["Grants"]
+    own_server.dynamodb.delete_table(TableName=table)
+    wait_until(lambda: trail.events(own_server, "RetireGrant"), "the grant is retired")
+    [retired] = trail.events(own_server, "RetireGrant")
+    check_common(retired, key)
+    assert retired["userIdentity"] == {"type": "AWSService", "invokedBy": "dynamodb.amazonaws.com"}
+    assert retired["additionalEventData"] == {"grantId": grant["GrantId"]}
+    assert retired["responseElements"] == {"keyId": key}
+    assert retired["readOnly"] is False
+
+
 def r49_every_event_names_the_key_by_arn(own_server):
     """Whatever the caller typed (id, alias), the event's resource is the key's ARN."""
     kms = own_server.kms
@@ -132,6 +156,10 @@ def r51_kms_calls_are_counted_per_key(own_server):
             LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": key}]) for e in page["Events"]]
         for key in (busy, quiet)
     }
+    with urllib.request.urlopen(f"{own_server.url}/metrics") as answer:
+        metrics = answer.read().decode().splitlines()
+    assert f'strongroom_kms_calls_total{{key_arn="{busy}",operation="GenerateDataKey"}} 7' in metrics
+    assert not [line for line in metrics if quiet in line and "GenerateDataKey" in line]
     assert counted[busy].count("GenerateDataKey") == 7
     assert "GenerateDataKey" not in counted[quiet] and "DescribeKey" in counted[quiet]
 

@@ -161,12 +161,14 @@ def test_a_vanished_directory(own_server):
     away = own_server.data.with_name("away")
     os.rename(own_server.data, away)
     error = put(own_server, table, "while away")
+    assert error_of(own_server.kms.create_key), "the server's own records are away too"
     if own_server.data.exists():
         # Never a new, empty store in the place of the old one.
         assert error, "a write was acknowledged into a directory that is not the data directory"
         shutil.rmtree(own_server.data)
     os.rename(away, own_server.data)
     wait_until(lambda: put(own_server, table, "after") is None, "writes are served again", 30, 0.3)
+    wait_until(lambda: error_of(own_server.kms.create_key) is None, "keys can be made again", 30, 0.3)
     expected = set(written) | {"after"} | ({"while away"} if error is None else set())
     assert expected <= set(scan_all(own_server.dynamodb, table))
     own_server.restart()

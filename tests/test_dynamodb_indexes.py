@@ -1,11 +1,13 @@
 """Local and global secondary indexes: their entries, reading them, and what is refused."""
 
 import itertools
+import subprocess
 
 import pytest
 from support.indexes import (
     canonical, definitions, expected_entries, index, indexed_table, keys, scan_index, write_at_random,
 )
+from support.server import binary, clean_environment
 from support.tables import (
     create_table, customer_key, describe, error_of, refused, sse, unique, wait_switched, wait_until,
 )
@@ -375,7 +377,9 @@ def test_indexes_lie_under_the_tables_key(own_server):
     wait_switched(dynamodb, table, second)
     check_indexes(dynamodb, table, live)
     own_server.stop()
-    report = own_server.run("verify")
+    report = subprocess.run(
+        [binary(), "verify", "--data", str(own_server.data), "--root-key", f"file:{own_server.root_key}"],
+        capture_output=True, text=True, timeout=60, env=clean_environment())
     assert report.returncode == 0, report.stdout + report.stderr
     own_server.start()
     check_indexes(own_server.dynamodb, table, live)

@@ -1,5 +1,6 @@
 """A table server whose KMS is another process: outage, refusal, recovery (R24, R25)."""
 
+import signal
 import time
 
 import pytest
@@ -84,6 +85,27 @@ def r25_an_unreachable_kms_is_bridged_for_twelve_hours(pair, outage):
         keys.start() if outage == "gone" else keys.resume()
     wait_until(lambda: error_of(get, tables, table) is None, "the table is back", 40, pause_secs=0.2)
     assert scan_all(tables.dynamodb, table) == written
+
+
+def r25_a_kms_that_hangs_delays_nobody(pair):
+    """It takes connections and never answers: who has an entry is served meanwhile, all at once, not one after
+    another behind a time limit."""
+    keys, tables = pair
+    _, table, _ = make_table(keys, tables)
+    get(tables, table)
+    keys.process.send_signal(signal.SIGSTOP)
+    try:
+        tables.advance(301)
+        # The first renewal finds out.
+        get(tables, table)
+        calls = 0
+        deadline = time.monotonic() + 8
+        while time.monotonic() < deadline:
+            get(tables, table)
+            calls += 1
+        assert calls > 100, f"{calls} calls in eight seconds"
+    finally:
+        keys.process.send_signal(signal.SIGCONT)
 
 
 def r25_an_idle_table_is_bridged_too(pair):

@@ -12,7 +12,7 @@ BUILT = {
     "dynamodb": """CreateTable DescribeTable ListTables DeleteTable UpdateTable PutItem GetItem UpdateItem DeleteItem
         BatchGetItem BatchWriteItem Query Scan TagResource UntagResource ListTagsOfResource DescribeContinuousBackups DescribeTimeToLive
         DescribeContributorInsights DescribeKinesisStreamingDestination GetResourcePolicy DescribeLimits
-        DescribeEndpoints""".split(),
+        DescribeEndpoints ExecuteStatement BatchExecuteStatement""".split(),
     "dynamodbstreams": [],
     "kms": """CreateKey DescribeKey ListKeys CreateAlias UpdateAlias DeleteAlias ListAliases EnableKey DisableKey
         ScheduleKeyDeletion CancelKeyDeletion Encrypt Decrypt ReEncrypt GenerateDataKey GenerateDataKeyWithoutPlaintext

@@ -105,23 +105,13 @@ pub enum KeyError {
         /// The item's type.
         actual: &'static str,
     },
-    /// A key attribute of an item is empty.
+    /// A key attribute is empty. Older captures of GetItem say `were invalid:`; those of 2026 agree on this text for
+    /// every operation.
     #[error(
         "One or more parameter values are not valid. The AttributeValue for a key attribute \
          cannot contain an empty {kind} value. Key: {name}"
     )]
-    EmptyInItem {
-        /// The attribute.
-        name: String,
-        /// `string` or `binary`.
-        kind: &'static str,
-    },
-    /// An attribute of a request's `Key` is empty.
-    #[error(
-        "One or more parameter values were invalid: The AttributeValue for a key attribute \
-         cannot contain an empty {kind} value. Key: {name}"
-    )]
-    EmptyInKey {
+    Empty {
         /// The attribute.
         name: String,
         /// `string` or `binary`.
@@ -205,7 +195,7 @@ impl KeySchema {
                 actual: value.type_name(),
             })?;
             match key.empty_kind() {
-                Some(kind) => Err(KeyError::EmptyInItem { name: attribute.name.clone(), kind }),
+                Some(kind) => Err(KeyError::Empty { name: attribute.name.clone(), kind }),
                 None => Ok(key),
             }
         };
@@ -224,7 +214,7 @@ impl KeySchema {
                 .and_then(|value| KeyValue::of(value, attribute.key_type))
                 .ok_or(KeyError::SchemaMismatch)?;
             match key.empty_kind() {
-                Some(kind) => Err(KeyError::EmptyInKey { name: attribute.name.clone(), kind }),
+                Some(kind) => Err(KeyError::Empty { name: attribute.name.clone(), kind }),
                 None => Ok(key),
             }
         };

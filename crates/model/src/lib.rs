@@ -11,6 +11,7 @@ pub mod index;
 pub mod json;
 pub mod key;
 pub mod number;
+pub mod partiql;
 pub mod shape;
 pub mod size;
 pub mod stored;

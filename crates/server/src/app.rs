@@ -19,7 +19,7 @@ use crate::engine::CallerRules;
 use crate::service::{Output, Request, cloudtrail, dynamodb, kms, sts};
 use crate::storage::system::SystemError;
 use crate::storage::{BlockCache, DataSetting, Place, PlaceError, StorageError, SystemStore};
-use crate::wire::{ApiError, Dispatch, Service};
+use crate::wire::{ApiError, Dispatch, KeyCalls, Service};
 
 /// A server's parts, running; cheap to clone.
 #[derive(Clone)]
@@ -155,6 +155,10 @@ impl Inner {
 const RESUME_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Dispatch for App {
+    fn key_calls(&self) -> Vec<KeyCalls> {
+        self.parts().kms.all_calls()
+    }
+
     async fn call(&self, service: Service, request: Request) -> Result<Output, ApiError> {
         if only_reads(service, request.operation) {
             return self.run(service, request).await;

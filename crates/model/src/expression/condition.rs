@@ -1,10 +1,13 @@
 //! Conditions: `ConditionExpression`, `FilterExpression` and what a
 //! `KeyConditionExpression` is made from.
 
+mod built;
 mod check;
 mod parser;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use built::{Operand, Term};
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -188,6 +191,8 @@ impl ConditionTree {
                 let value = self.operand(self.tree.child(id, 0), item)?;
                 size(&value).map(|size| Cow::Owned(AttributeValue::N(size)))
             }
+            // A condition is an operand only in languages that let it be compared.
+            kind if kind.is_condition() => Some(Cow::Owned(AttributeValue::Bool(self.holds(id, item)))),
             _ => None,
         }
     }

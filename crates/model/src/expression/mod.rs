@@ -30,16 +30,20 @@ mod tree;
 mod update;
 
 pub use condition::Condition;
+pub(crate) use condition::{Operand, Term};
 pub use error::ExpressionError;
 pub use hash_order::hash_set_order;
 pub use key_condition::{KeyCondition, KeyConditionExpression, KeyConditions};
 pub use legacy::{
     AttributeComparison, ComparisonOperator, ConditionalOperator, Expectation, check_conditional_operator,
 };
+pub(crate) use operators::Comparator;
 pub use path::{Path, PathElement};
 pub use placeholders::{ParameterUse, Placeholders, check_parameters};
 pub use projection::Projection;
+pub(crate) use tree::Function;
 pub use update::{AttributeUpdate, Update, UpdateAction};
+pub(crate) use update::{Change, ChangeValue};
 
 /// The request parameters that hold an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

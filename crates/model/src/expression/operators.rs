@@ -7,7 +7,7 @@ use crate::number::Number;
 
 /// The comparison operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Comparator {
+pub(crate) enum Comparator {
     Equal,
     NotEqual,
     Less,
@@ -34,7 +34,7 @@ impl Comparator {
     }
 
     /// The operator with its operands exchanged.
-    pub(super) fn mirrored(self) -> Comparator {
+    pub(crate) fn mirrored(self) -> Comparator {
         match self {
             Comparator::Less => Comparator::Greater,
             Comparator::LessOrEqual => Comparator::GreaterOrEqual,

@@ -28,7 +28,7 @@ impl Path {
     }
 
     /// The path one step below this one.
-    pub(super) fn push(&mut self, element: PathElement) {
+    pub(crate) fn push(&mut self, element: PathElement) {
         self.steps.push(element);
     }
 
@@ -43,7 +43,7 @@ impl Path {
     }
 
     /// How many elements the path has, the top-level attribute included.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         1 + self.steps.len()
     }
 

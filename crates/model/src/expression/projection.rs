@@ -18,6 +18,8 @@ use crate::key::KeySchema;
 pub struct Projection {
     paths: Vec<Path>,
     tree: PathTree,
+    /// Where the values do not stay in their places: a top-level name for each path.
+    names: Option<Vec<String>>,
 }
 
 impl Projection {
@@ -37,7 +39,18 @@ impl Projection {
             )));
         }
         let tree = PathTree::of_attributes(names.iter().map(String::as_str));
-        Ok(Projection { paths: names.iter().map(|name| Path::top_level(name)).collect(), tree })
+        Ok(Projection { paths: names.iter().map(|name| Path::top_level(name)).collect(), tree, names: None })
+    }
+
+    /// The projection to these paths, each value under a top-level name of its own.
+    pub(crate) fn renamed(paths: Vec<(String, Path)>) -> Result<Projection, ExpressionError> {
+        let mut tree = PathTree::default();
+        for (position, (_, path)) in paths.iter().enumerate() {
+            tree.insert(path, position).map_err(ExpressionError::new)?;
+        }
+        tree.sort();
+        let (names, paths) = paths.into_iter().unzip();
+        Ok(Projection { paths, tree, names: Some(names) })
     }
 
     /// The paths, in the order of the source.
@@ -61,7 +74,9 @@ impl Projection {
     /// The projected parts of an item, nested as in the item. Of a list only
     /// the wanted elements are left, in their order.
     pub fn apply(&self, item: &Item) -> Item {
-        self.tree.select(item)
+        let Some(names) = &self.names else { return self.tree.select(item) };
+        let values = names.iter().zip(&self.paths);
+        values.filter_map(|(name, path)| Some((name.clone(), path.value_in(item)?.clone()))).collect()
     }
 }
 
@@ -89,7 +104,7 @@ fn parse(source: &str, placeholders: &mut Placeholders) -> Result<Projection, St
     }
     paths.reverse();
     tree.sort();
-    Ok(Projection { paths, tree })
+    Ok(Projection { paths, tree, names: None })
 }
 
 #[cfg(test)]

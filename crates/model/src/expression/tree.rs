@@ -23,7 +23,7 @@ pub(super) const NONE: NodeId = NodeId::MAX;
 
 /// The functions of all expressions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Function {
+pub(crate) enum Function {
     AttributeExists,
     AttributeNotExists,
     AttributeType,
@@ -36,7 +36,7 @@ pub(super) enum Function {
 
 impl Function {
     /// The function of this name, whose case matters.
-    pub(super) fn from_name(name: &str) -> Option<Function> {
+    pub(crate) fn from_name(name: &str) -> Option<Function> {
         Some(match name {
             "attribute_exists" => Function::AttributeExists,
             "attribute_not_exists" => Function::AttributeNotExists,
@@ -98,6 +98,22 @@ pub(super) enum NodeKind {
     Not,
     Plus,
     Minus,
+}
+
+impl NodeKind {
+    /// Whether the node is true or false.
+    pub(super) fn is_condition(self) -> bool {
+        match self {
+            NodeKind::Call(Some(function)) => function != Function::Size && !function.is_of_updates(),
+            NodeKind::Compare(_)
+            | NodeKind::Between
+            | NodeKind::In
+            | NodeKind::And
+            | NodeKind::Or
+            | NodeKind::Not => true,
+            _ => false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -230,6 +246,27 @@ impl Tree {
     /// Says that a node is a whole condition or a whole value.
     pub(super) fn mark_alone(&mut self, id: NodeId) {
         self.nodes[usize::from(id)].stands_alone = true;
+    }
+
+    /// Adds a node that has no place in a source, with its children.
+    pub(super) fn add_built(&mut self, kind: NodeKind, children: &[NodeId]) -> NodeId {
+        let id = self.push(kind, Token { kind: TokenKind::End, start: 0, end: 0 });
+        for child in children {
+            self.add_child(id, *child);
+        }
+        id
+    }
+
+    /// Adds a path that has no place in a source.
+    pub(super) fn add_path(&mut self, path: &Path) -> NodeId {
+        self.paths.push(path.clone());
+        self.add_built(NodeKind::Path(self.paths.len() as u16 - 1), &[])
+    }
+
+    /// Adds a value that has no place in a source.
+    pub(super) fn add_value(&mut self, value: &Arc<AttributeValue>) -> NodeId {
+        self.values.push(Arc::clone(value));
+        self.add_built(NodeKind::Value(self.values.len() as u16 - 1), &[])
     }
 
     /// Takes the path at hand from the tokens.
@@ -403,6 +440,7 @@ pub(super) fn static_type(tree: &Tree, id: NodeId) -> Option<&'static str> {
     match tree.node(id).kind {
         NodeKind::Value(_) => tree.value(id).map(|value| value.type_name()),
         NodeKind::Call(Some(Function::Size)) => Some("N"),
+        kind if kind.is_condition() => Some("BOOL"),
         _ => None,
     }
 }

@@ -3,12 +3,14 @@
 
 mod apply;
 mod attributes;
+mod built;
 mod check;
 mod parser;
 #[cfg(test)]
 mod tests;
 
 pub use attributes::{AttributeUpdate, UpdateAction};
+pub(crate) use built::{Change, ChangeValue};
 
 use super::condition::{check_index_key_access, check_key_access};
 use super::path::Path;

@@ -92,7 +92,7 @@ fn a_request_key_that_does_not_fit_is_refused_in_the_services_words() {
     let error = schema.key_of_request(&item(json!({"a": {"S": "x"}, "b": {"B": ""}}))).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "One or more parameter values were invalid: The AttributeValue for a key attribute cannot contain an empty binary value. Key: b"
+        "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty binary value. Key: b"
     );
     let key = item(json!({"a": {"S": "x"}, "b": {"B": "AA=="}}));
     let primary = schema.key_of_request(&key).unwrap();

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use futures::TryStreamExt;
 use object_store::path::Path;
@@ -43,6 +44,8 @@ pub enum AccessError {
 
 impl Engine {
     /// Lets `caller` to the rows of `table`, opening it if need be.
+    ///
+    /// What is rare here is boxed: its 15 KB would be in every request otherwise, to be moved with it.
     pub async fn access(&self, table: &Arc<Table>, caller: &Caller) -> Result<Arc<Opening>, AccessError> {
         let now_millis = self.clock().now_millis();
         table.mark_used(now_millis);
@@ -51,14 +54,19 @@ impl Engine {
                 return Ok(opening);
             }
             if opening.key_is_usable() {
-                if opening.callers.standing(caller, now_millis) == Standing::Good {
-                    return Ok(opening);
-                }
-                return self.renew(table, opening, caller).await;
+                return match opening.callers.standing(caller, now_millis) {
+                    Standing::Good => Ok(opening),
+                    Standing::RenewOrServe if self.kms_is_silent.load(Ordering::Relaxed) => {
+                        Box::pin(self.renew_beside(table, opening, caller)).await
+                    }
+                    Standing::Renew | Standing::RenewOrServe => {
+                        Box::pin(self.renew(table, opening, caller)).await
+                    }
+                };
             }
-            self.lose(table).await?;
+            Box::pin(self.lose(table)).await?;
         }
-        self.open(table, Some(caller)).await
+        Box::pin(self.open(table, Some(caller))).await
     }
 
     /// Opens a table on behalf of `caller`, or of the service itself.
@@ -253,10 +261,40 @@ impl Engine {
             .table_kms
             .decrypt_table_key(caller, &wrapped.key_arn, &wrapped.wrapped, &record.context())
             .await;
-        if remote && let Err(TableKmsError::Unreachable(_)) = &answer {
-            self.kms_silent_until_millis.store(now_millis + SILENCE_MILLIS, Ordering::Relaxed);
+        if remote {
+            let is_silent = matches!(answer, Err(TableKmsError::Unreachable(_)));
+            self.kms_is_silent.store(is_silent, Ordering::Relaxed);
+            if is_silent {
+                // From now on: one that hangs has taken its time to say nothing.
+                let until_millis = self.clock().now_millis() + SILENCE_MILLIS;
+                self.kms_silent_until_millis.store(until_millis, Ordering::Relaxed);
+            }
         }
         answer
+    }
+
+    // The same as `renew` for a caller who can be served from the cache, while the key service is known not to
+    // answer: it is asked, and waited for no longer than one that is back needs for its answer (R25).
+    async fn renew_beside(
+        &self,
+        table: &Arc<Table>,
+        opening: Arc<Opening>,
+        caller: &Caller,
+    ) -> Result<Arc<Opening>, AccessError> {
+        if opening.asking_beside.swap(true, Ordering::AcqRel) {
+            return Ok(opening);
+        }
+        let Some(engine) = self.me.upgrade() else { return Ok(opening) };
+        let (table, asking, caller) = (Arc::clone(table), Arc::clone(&opening), caller.clone());
+        let answer = tokio::spawn(async move {
+            let answer = engine.renew(&table, Arc::clone(&asking), &caller).await;
+            asking.asking_beside.store(false, Ordering::Release);
+            answer
+        });
+        match tokio::time::timeout(BESIDE_WAIT, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => Ok(opening),
+        }
     }
 
     // A caller's entry is missing or due: Decrypt on the caller's behalf, which picks up every
@@ -287,7 +325,7 @@ impl Engine {
                 Ok(opening)
             }
             Err(TableKmsError::Unreachable(_)) if standing == Standing::RenewOrServe => {
-                opening.callers.unanswered(caller, now_millis);
+                opening.callers.unanswered(caller, self.clock().now_millis());
                 drop(turn);
                 Ok(opening)
             }
@@ -348,6 +386,8 @@ impl Engine {
 
 /// How long a refusal of a remote key service stands before it is asked again.
 const REFUSAL_MILLIS: i64 = 1_000;
+/// How long a request waits for a key service that did not answer the last time.
+const BESIDE_WAIT: Duration = Duration::from_millis(200);
 /// How long a silent key service is not asked again.
 const SILENCE_MILLIS: i64 = 1_000;
 

@@ -1,8 +1,8 @@
 //! The catalogue: all tables of all accounts and regions, in memory and in the system store.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::{Arc, Weak};
 
 use object_store::ObjectStore;
 use parking_lot::RwLock;
@@ -24,6 +24,9 @@ pub struct Engine {
     pub(super) creating: tokio::sync::Mutex<()>,
     // After an unanswered call: the key service is not asked again before this time.
     pub(super) kms_silent_until_millis: AtomicI64,
+    // Whether the last call of a remote key service was not answered.
+    pub(super) kms_is_silent: AtomicBool,
+    pub(super) me: Weak<Self>,
     tables: RwLock<Regions>,
     pub(super) debts: Debts,
     pub(super) tasks: parking_lot::Mutex<Vec<tokio::task::JoinHandle<()>>>,
@@ -76,12 +79,14 @@ impl Engine {
         }
         drop(rows);
         let debts = Debts::load(&parts.system).await?;
-        Ok(Arc::new(Self {
+        Ok(Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
             item_cache: Arc::new(ItemCache::new(parts.item_cache_bytes)),
             parts,
             creating: tokio::sync::Mutex::new(()),
             debts,
             kms_silent_until_millis: AtomicI64::new(0),
+            kms_is_silent: AtomicBool::new(false),
             tables: RwLock::new(tables),
             tasks: parking_lot::Mutex::default(),
         }))

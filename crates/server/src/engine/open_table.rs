@@ -144,8 +144,13 @@ impl OpenTable {
                     let mut index_writes = IndexWrites::default();
                     if let Some(upkeep) = &mut upkeep {
                         let (before, after) = (newest.stored.as_ref(), stored.as_ref());
-                        index_writes = upkeep.item(&key, before, after, &mut batch).await?;
-                        upkeep.complete::<E>(&mut batch).await?;
+                        // Set apart, so that writes of tables without indexes stay small.
+                        index_writes = Box::pin(async {
+                            let writes = upkeep.item(&key, before, after, &mut batch).await?;
+                            upkeep.complete::<E>(&mut batch).await?;
+                            Ok::<_, E>(writes)
+                        })
+                        .await?;
                     }
                     let written = self.database.apply(batch).await?;
                     self.count(newest.stored.as_ref(), stored.as_ref());
@@ -185,12 +190,14 @@ impl OpenTable {
             }
             let indexes = match &mut upkeep {
                 None => IndexWrites::default(),
-                Some(upkeep) => upkeep.item(&key, before.as_ref(), after.as_ref(), &mut batch).await?,
+                Some(upkeep) => {
+                    Box::pin(upkeep.item(&key, before.as_ref(), after.as_ref(), &mut batch)).await?
+                }
             };
             entries.push((key, Changed { before, after, indexes }));
         }
         if let Some(upkeep) = &mut upkeep {
-            upkeep.complete::<E>(&mut batch).await?;
+            Box::pin(upkeep.complete::<E>(&mut batch)).await?;
         }
         let written = self.database.apply(batch).await?;
         let sequence = self.applied(&written);

@@ -38,6 +38,8 @@ pub struct Opening {
     /// Who may use the table key without asking the key service again.
     pub(super) callers: Callers,
     pub(super) renewing: tokio::sync::Mutex<()>,
+    /// Whether a key service that did not answer is being asked while requests go on.
+    pub(super) asking_beside: AtomicBool,
     keyring: RwLock<Arc<Keyring>>,
     // The key's state, where the key service is in this process: looked at by every request.
     key_status: RwLock<Option<Arc<KeyStatus>>>,
@@ -56,6 +58,7 @@ impl Opening {
             table,
             callers,
             renewing: tokio::sync::Mutex::new(()),
+            asking_beside: AtomicBool::new(false),
             keyring: RwLock::new(Arc::new(keyring)),
             key_status: RwLock::new(key_status),
             guarded: AtomicBool::new(guarded),

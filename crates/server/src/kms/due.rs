@@ -18,6 +18,7 @@ impl Kms {
         let kms = Arc::downgrade(self);
         tokio::spawn(async move {
             while let Some(kms) = kms.upgrade() {
+                kms.clear_doomed().await;
                 if let Err(error) = kms.settle().await {
                     let cause = std::error::Error::source(&error).map(ToString::to_string);
                     tracing::warn!(%error, cause, "keys whose waiting period is over are not destroyed yet");

@@ -13,6 +13,7 @@ pub mod identifier;
 pub mod key;
 pub mod local;
 pub mod managed;
+mod materials;
 pub mod offline;
 pub mod policy;
 pub mod remote;

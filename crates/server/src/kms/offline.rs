@@ -4,12 +4,14 @@
 //! for, nothing is audited, because nobody is given anything.
 
 use bytes::Bytes;
+use object_store::ObjectStore;
 use strongroom_seal::keyring::WrappedTableKey;
 use strongroom_seal::secret::SecretKey;
 
 use super::cipher;
 use super::identifier::split_key_arn;
 use super::key::KeyState;
+use super::materials;
 use super::rows;
 use super::state::State;
 use super::table_kms::TableContext;
@@ -40,10 +42,15 @@ pub enum KeyUnusable {
 }
 
 impl StoredKeys {
-    /// Reads the rows of the system store that belong to the key service.
-    pub fn load<'a>(rows: impl Iterator<Item = &'a (Bytes, Bytes)>) -> Result<Self, StorageError> {
+    /// Reads the rows of the system store that belong to the key service, and the material that they name from
+    /// `store`, the system store's sealed store.
+    pub async fn load<'a>(
+        rows: impl Iterator<Item = &'a (Bytes, Bytes)>,
+        store: &dyn ObjectStore,
+    ) -> Result<Self, StorageError> {
         let rows: Result<Vec<_>, _> = rows.map(|(key, value)| rows::parse(key, value)).collect();
-        Ok(Self(State::load(rows?.into_iter())?))
+        let rows = materials::read(store, rows?).await?;
+        Ok(Self(State::load(rows.into_iter())?))
     }
 
     /// Opens a table key, at `now_millis`, if its key may be used then.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use strongroom_seal::secret::SecretKey;
 
 use super::grant::Grant;
-use super::key::{KeyMaterial, KeyRecord, Place};
+use super::key::{KeyMaterial, KeyRecord, Place, hex};
 use crate::storage::StorageError;
 
 /// Every row of the key service starts with this byte.
@@ -35,10 +35,32 @@ pub struct Alias {
 
 /// A row as it was read.
 pub(super) enum Row {
-    Key { place: Place, id: String, record: KeyRecord },
-    Material { place: Place, key_id: String, material: KeyMaterial },
-    Alias { place: Place, name: String, alias: Alias },
-    Grant { place: Place, grant: Grant },
+    Key {
+        place: Place,
+        id: String,
+        record: KeyRecord,
+    },
+    Material {
+        place: Place,
+        key_id: String,
+        id: [u8; 32],
+        created_millis: i64,
+        secret: Option<SecretKey>,
+    },
+    /// Material whose key is destroyed, and whose object is to be deleted.
+    Doomed {
+        place: Place,
+        material_id: [u8; 32],
+    },
+    Alias {
+        place: Place,
+        name: String,
+        alias: Alias,
+    },
+    Grant {
+        place: Place,
+        grant: Grant,
+    },
 }
 
 pub(super) fn key_row(place: &Place, key_id: &str) -> Vec<u8> {
@@ -48,6 +70,10 @@ pub(super) fn key_row(place: &Place, key_id: &str) -> Vec<u8> {
 /// `number` counts a key's materials from 0 on, so that they are read oldest first.
 pub(super) fn material_row(place: &Place, key_id: &str, number: usize) -> Vec<u8> {
     row_key(b'm', place, &[key_id.as_bytes(), format!("{number:08}").as_bytes()])
+}
+
+pub(super) fn doomed_row(place: &Place, material_id: &[u8; 32]) -> Vec<u8> {
+    row_key(b'd', place, &[hex(material_id).as_bytes()])
 }
 
 pub(super) fn alias_row(place: &Place, name: &str) -> Vec<u8> {
@@ -65,17 +91,23 @@ pub(super) fn json_value(record: &impl Serialize) -> Vec<u8> {
     value
 }
 
-/// A material's value; the caller wipes it.
+/// The value of a material's row. The material itself is in an object of its own: see `materials`.
 ///
 /// ```text
-/// version (1) | created, milliseconds, big-endian (8) | material id (32) | material (32)
+/// version (1) | created, milliseconds, big-endian (8) | material id (32)
 /// ```
-pub(super) fn material_value(material: &KeyMaterial) -> [u8; 73] {
-    let mut value = [0; 73];
+pub(super) fn material_value(material: &KeyMaterial) -> [u8; 41] {
+    let mut value = [0; 41];
     value[0] = VERSION;
     value[1..9].copy_from_slice(&material.created_millis.to_be_bytes());
-    value[9..41].copy_from_slice(&material.id);
-    value[41..].copy_from_slice(material.secret.expose());
+    value[9..].copy_from_slice(&material.id);
+    value
+}
+
+/// The value of a doomed material's row.
+pub(super) fn doomed_value(material_id: &[u8; 32]) -> [u8; 33] {
+    let mut value = [VERSION; 33];
+    value[1..].copy_from_slice(material_id);
     value
 }
 
@@ -94,7 +126,14 @@ fn parse_row(key: &[u8], value: &[u8]) -> Option<Row> {
     match (kind, fields) {
         (b'k', [id]) => Some(Row::Key { place, id: (*id).to_owned(), record: parse_json(value)? }),
         (b'm', [key_id, _number]) => {
-            Some(Row::Material { place, key_id: (*key_id).to_owned(), material: parse_material(value)? })
+            let [VERSION, value @ ..] = value else { return None };
+            let (created, id) = value.split_first_chunk::<8>()?;
+            let (id, created_millis) = (id.try_into().ok()?, i64::from_be_bytes(*created));
+            Some(Row::Material { place, key_id: (*key_id).to_owned(), id, created_millis, secret: None })
+        }
+        (b'd', [_id]) => {
+            let [VERSION, id @ ..] = value else { return None };
+            Some(Row::Doomed { material_id: id.try_into().ok()?, place })
         }
         (b'a', [name]) => Some(Row::Alias { place, name: (*name).to_owned(), alias: parse_json(value)? }),
         (b'g', [_key_id, _grant_id]) => Some(Row::Grant { place, grant: parse_json(value)? }),
@@ -105,19 +144,6 @@ fn parse_row(key: &[u8], value: &[u8]) -> Option<Row> {
 fn parse_json<T: DeserializeOwned>(value: &[u8]) -> Option<T> {
     let [VERSION, json @ ..] = value else { return None };
     serde_json::from_slice(json).ok()
-}
-
-fn parse_material(value: &[u8]) -> Option<KeyMaterial> {
-    let value: &[u8; 73] = value.try_into().ok()?;
-    if value[0] != VERSION {
-        return None;
-    }
-    let mut secret: [u8; 32] = value[41..].try_into().ok()?;
-    Some(KeyMaterial {
-        id: value[9..41].try_into().ok()?,
-        created_millis: i64::from_be_bytes(value[1..9].try_into().ok()?),
-        secret: SecretKey::from_slice(&mut secret)?,
-    })
 }
 
 fn row_key(kind: u8, place: &Place, fields: &[&[u8]]) -> Vec<u8> {

@@ -15,11 +15,13 @@ use tokio::sync::{Mutex, OwnedMutexGuard, broadcast};
 use super::error::KmsError;
 use super::grant::Grant;
 use super::key::{Key, KeyStatus, Place};
-use super::rows;
+use super::materials;
+use super::rows::{self, Row};
 use super::state::{Change, KeyChange, State};
 use crate::audit::{Audit, Event};
 use crate::storage::database::{Visibility, prefix_range};
 use crate::storage::{Batch, Order, StorageError, SystemStore};
+use crate::wire::KeyCalls;
 
 /// The key service of this process.
 pub struct Kms {
@@ -28,16 +30,18 @@ pub struct Kms {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     state: RwLock<State>,
+    // Material of destroyed keys whose objects are still there.
+    doomed: Mutex<Vec<(Place, [u8; 32])>>,
     turn: Arc<Mutex<()>>,
     news: broadcast::Sender<KeyChange>,
-    calls: RwLock<HashMap<Arc<str>, KeyCalls>>,
+    calls: RwLock<HashMap<Arc<str>, OperationCalls>>,
     // INVARIANT (due keys): no key's deletion time is before this. Lowered while the state is
     // locked for writing, raised while it is locked for reading, so no lowering is lost.
     pub(super) next_due_millis: AtomicI64,
 }
 
 /// How often each operation used one key.
-type KeyCalls = HashMap<&'static str, AtomicU64>;
+type OperationCalls = HashMap<&'static str, AtomicU64>;
 
 /// The right to make the next change.
 pub struct WriterTurn(OwnedMutexGuard<()>);
@@ -56,13 +60,19 @@ impl Kms {
         while let Some((key, value)) = scan.next().await? {
             loaded.push(rows::parse(&key, &value)?);
         }
+        let doomed = loaded.iter().filter_map(|row| match row {
+            Row::Doomed { place, material_id } => Some((place.clone(), *material_id)),
+            _ => None,
+        });
+        let doomed = Mutex::new(doomed.collect());
+        let loaded = materials::read(&**store.objects(), loaded).await?;
         let state = RwLock::new(State::load(loaded.into_iter())?);
         let (news, _) = broadcast::channel(NEWS_BACKLOG);
         let turn = Arc::new(Mutex::new(()));
         // Too low, so that the first look finds the true value.
         let next_due_millis = AtomicI64::new(i64::MIN);
         let calls = RwLock::default();
-        Ok(Arc::new(Self { store, audit, clock, random, state, turn, news, calls, next_due_millis }))
+        Ok(Arc::new(Self { store, audit, clock, random, state, doomed, turn, news, calls, next_due_millis }))
     }
 
     /// Changes of keys from now on, each sent once it is durable.
@@ -82,6 +92,23 @@ impl Kms {
         let calls = self.calls.read();
         let count = calls.get(key_arn).and_then(|of_key| of_key.get(operation));
         count.map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
+    /// How often each key was used by each operation since the start, in order (R51).
+    pub fn all_calls(&self) -> Vec<KeyCalls> {
+        let calls = self.calls.read();
+        let mut all: Vec<_> = calls
+            .iter()
+            .flat_map(|(key_arn, of_key)| {
+                of_key.iter().map(|(operation, count)| KeyCalls {
+                    key_arn: Arc::clone(key_arn),
+                    operation,
+                    count: count.load(Ordering::Relaxed),
+                })
+            })
+            .collect();
+        all.sort();
+        all
     }
 
     /// The audit trail.
@@ -151,6 +178,10 @@ impl Kms {
     ) -> Result<(), KmsError> {
         let kms = Arc::clone(self);
         let finished = tokio::spawn(async move {
+            for material in changes.iter().flat_map(Change::new_materials) {
+                materials::put(&**kms.store.objects(), material).await?;
+            }
+            let doomed: Vec<_> = changes.iter().flat_map(Change::doomed_materials).collect();
             let mut batch = Batch::new();
             {
                 let state = kms.state.read();
@@ -171,12 +202,34 @@ impl Kms {
                 // Nobody listening is no failure.
                 let _ = kms.news.send(change);
             }
+            if !doomed.is_empty() {
+                kms.doomed.lock().await.extend(doomed);
+                kms.clear_doomed().await;
+            }
             drop(turn.0);
             Ok(())
         });
         finished
             .await
             .unwrap_or_else(|_| Err(StorageError::Closed("the server is stopping".to_owned()).into()))
+    }
+
+    /// Deletes the objects of destroyed material. One that cannot be deleted now is tried again.
+    pub(super) async fn clear_doomed(&self) {
+        let mut doomed = self.doomed.lock().await;
+        while let Some((place, material_id)) = doomed.last() {
+            let mut batch = Batch::new();
+            batch.delete(rows::doomed_row(place, material_id));
+            let cleared = match materials::delete(&**self.store.objects(), material_id).await {
+                Ok(()) => self.store.commit(batch).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = cleared {
+                tracing::warn!(%error, "the material of a destroyed key is not cleared away yet");
+                return;
+            }
+            doomed.pop();
+        }
     }
 
     /// Records a call that changed nothing.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::grant::Grant;
-use super::key::{Key, KeyState, KeyStatus, Place};
+use super::key::{Key, KeyMaterial, KeyState, KeyStatus, Place};
 use super::rows::{self, Alias, Row};
 use crate::storage::{Batch, StorageError};
 
@@ -75,6 +75,9 @@ pub enum KeyEvent {
     },
 }
 
+// A material's id, and the material unless its object is gone.
+type StoredMaterial = ([u8; 32], Option<Arc<KeyMaterial>>);
+
 impl State {
     /// The keys of a place; `None` when it has none.
     pub fn keys(&self, place: &Place) -> Option<&Keys> {
@@ -94,14 +97,20 @@ impl State {
     /// The rows that were read at start, in any order of kinds.
     pub(super) fn load(rows: impl Iterator<Item = Row>) -> Result<Self, StorageError> {
         let mut state = Self::default();
-        let mut materials: BTreeMap<(Place, String), Vec<Arc<super::key::KeyMaterial>>> = BTreeMap::new();
+        let mut materials: BTreeMap<(Place, String), Vec<StoredMaterial>> = BTreeMap::new();
         let mut records = Vec::new();
         for row in rows {
             match row {
                 Row::Key { place, id, record } => records.push((place, id, record)),
-                Row::Material { place, key_id, material } => {
-                    materials.entry((place, key_id)).or_default().push(Arc::new(material));
+                Row::Material { place, key_id, id, created_millis, secret } => {
+                    let of_key = materials.entry((place, key_id)).or_default();
+                    of_key.push((
+                        id,
+                        secret.map(|secret| Arc::new(KeyMaterial { id, created_millis, secret })),
+                    ));
                 }
+                // The service clears these away.
+                Row::Doomed { .. } => {}
                 Row::Alias { place, name, alias } => {
                     state.0.entry(place).or_default().aliases.insert(name, alias);
                 }
@@ -111,6 +120,17 @@ impl State {
         for (place, id, record) in records {
             let damaged = || StorageError::Damaged(format!("key `{}` has no material", place.key_arn(&id)));
             let materials = materials.remove(&(place.clone(), id.clone())).ok_or_else(damaged)?;
+            let materials = materials.into_iter().map(|(id, material)| {
+                let lost = || {
+                    StorageError::Damaged(format!(
+                        "object `{}` is missing: it holds material of a key that was never destroyed, or whose \
+                         destruction was rolled back; restore it from a backup of the same time as the system store",
+                        super::materials::path(&id)
+                    ))
+                };
+                material.ok_or_else(lost)
+            });
+            let materials = materials.collect::<Result<_, _>>()?;
             let status = Arc::new(KeyStatus::new(record.state));
             let (id, arn) = (Arc::from(id.as_str()), place.key_arn(&id).into());
             state.put_key(Key { id, arn, place, record, materials, status });
@@ -207,8 +227,9 @@ impl Change {
             Self::Key(key) => batch.put(rows::key_row(&key.place, &key.id), rows::json_value(&key.record)),
             Self::Destroy(key) => {
                 batch.delete(rows::key_row(&key.place, &key.id));
-                for number in 0..key.materials.len() {
+                for (number, material) in key.materials.iter().enumerate() {
                     batch.delete(rows::material_row(&key.place, &key.id, number));
+                    batch.put(rows::doomed_row(&key.place, &material.id), rows::doomed_value(&material.id));
                 }
                 let aliases = keys.into_iter().flat_map(|keys| &keys.aliases);
                 for (name, _) in aliases.filter(|(_, alias)| alias.target_key_id == key.id) {
@@ -226,6 +247,24 @@ impl Change {
             Self::GrantRetired(key, grant) | Self::GrantRevoked(key, grant) => {
                 batch.delete(rows::grant_row(&key.place, grant));
             }
+        }
+    }
+
+    /// Material that must be in its object before the change is written.
+    pub fn new_materials(&self) -> &[Arc<KeyMaterial>] {
+        match self {
+            Self::NewKey(key) => &key.materials,
+            _ => &[],
+        }
+    }
+
+    /// Material whose object is to be deleted once the change is durable.
+    pub fn doomed_materials(&self) -> Vec<(Place, [u8; 32])> {
+        match self {
+            Self::Destroy(key) => {
+                key.materials.iter().map(|material| (key.place.clone(), material.id)).collect()
+            }
+            _ => Vec::new(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! What can go wrong below the engine.
 
+use strongroom_seal::error::SealError;
+
 /// A failed storage call.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StorageError {
@@ -12,6 +14,16 @@ pub enum StorageError {
     /// The store refused or failed a call (disk full, read-only, gone).
     #[error("storage is unavailable: {0}")]
     Unavailable(String),
+}
+
+impl StorageError {
+    /// What a failed call on an object of a sealed store means.
+    pub fn of_object(error: &object_store::Error) -> Self {
+        match SealError::find(error) {
+            Some(damage) if damage.is_damage() => Self::Damaged(damage.to_string()),
+            _ => Self::Unavailable(causes(error)),
+        }
+    }
 }
 
 impl From<slatedb::Error> for StorageError {

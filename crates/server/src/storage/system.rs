@@ -33,7 +33,7 @@ use super::place::Place;
 #[derive(Clone)]
 pub struct SystemStore {
     database: Arc<Database>,
-    // Kept to open the same store again without the root key.
+    // For objects beside the database, and to open it again without the root key.
     store: Arc<dyn ObjectStore>,
 }
 
@@ -63,7 +63,10 @@ pub enum SystemError {
 /// The system store's folder and name.
 pub const FOLDER: &str = "system";
 
-const FOLDERS: &[&str] = &["keyring", "wal", "manifest", "compacted", "compactions"];
+/// Where the key service keeps the material of its keys, an object each.
+pub const MATERIALS: &str = "system/materials";
+
+const FOLDERS: &[&str] = &["keyring", "wal", "manifest", "compacted", "compactions", "materials"];
 
 impl SystemStore {
     /// Opens the system store of `place`, or makes the first one. A wrong root key changes nothing.
@@ -96,6 +99,11 @@ impl SystemStore {
     /// were answered with an error.
     pub async fn open_again(&self, cache: Arc<BlockCache>, doors: &Doors) -> Result<Self, StorageError> {
         Self::open_over(Arc::clone(&self.store), cache, doors).await
+    }
+
+    /// The sealed store that the database lies in, for objects of their own.
+    pub fn objects(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
     }
 
     /// The keys of the system store of `place`, or none where there is no system store yet.

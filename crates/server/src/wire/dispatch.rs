@@ -1,5 +1,7 @@
 //! The seam between the wire and everything behind it.
 
+use std::sync::Arc;
+
 use crate::service::{Output, Request};
 
 use super::{ApiError, Service};
@@ -20,4 +22,20 @@ pub trait Dispatch: Send + Sync + 'static {
     fn ready(&self) -> bool {
         true
     }
+
+    /// How often each KMS key was used since the start, by key and operation.
+    fn key_calls(&self) -> Vec<KeyCalls> {
+        Vec::new()
+    }
+}
+
+/// How often one operation used one KMS key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyCalls {
+    /// The key's ARN.
+    pub key_arn: Arc<str>,
+    /// The operation's name, such as `Decrypt`.
+    pub operation: &'static str,
+    /// Calls since the start, refused ones included.
+    pub count: u64,
 }

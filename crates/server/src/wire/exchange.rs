@@ -21,7 +21,7 @@ use super::limits::Limits;
 use super::request_id::RequestIds;
 use super::response::{self, Answer};
 use super::service::is_dynamodb;
-use super::{ApiError, Service, plain, query};
+use super::{ApiError, Service, metrics, plain, query};
 use crate::auth::{Authenticator, Caller};
 use crate::clock::SystemClock;
 use crate::service::{Output, Request};
@@ -73,6 +73,13 @@ pub(super) async fn answer<D: Dispatch>(
     }
     // The signature covers the body as it was sent.
     let sent = &received.bytes;
+    if head.method == Method::GET && head.uri.path() == metrics::PATH {
+        let id = front.ids.next(Service::Kms);
+        return match front.authenticator.sender(&head, sent, Service::Kms) {
+            Ok(_) => response::metrics(metrics::text(&front.app.key_calls())),
+            Err(error) => response::api(Service::Kms, "", &id, Err(error), false).await,
+        };
+    }
     let unpacked = match unpack(&head.headers, sent, limits.body_bytes_max).await {
         Ok(unpacked) => unpacked,
         Err(error) => return refused_body(front, &error),

@@ -10,6 +10,7 @@ mod document;
 pub mod error;
 mod exchange;
 mod limits;
+mod metrics;
 mod plain;
 mod query;
 mod request_id;
@@ -18,7 +19,7 @@ mod server;
 mod service;
 pub mod tls;
 
-pub use dispatch::Dispatch;
+pub use dispatch::{Dispatch, KeyCalls};
 pub use error::ApiError;
 pub use limits::Limits;
 pub use server::{Server, Wiring};

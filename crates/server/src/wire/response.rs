@@ -10,7 +10,7 @@ use hyper::{Response, StatusCode};
 use serde_json::{Map, Value};
 
 use super::service::{content_type, is_dynamodb, is_query};
-use super::{ApiError, Service, query};
+use super::{ApiError, Service, metrics, query};
 use crate::service::Output;
 
 /// An HTTP answer; the body is in one piece, so that it leaves in one write with its head.
@@ -59,6 +59,13 @@ pub(super) fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    answer
+}
+
+/// The answer to a question for figures.
+pub(super) fn metrics(body: String) -> Answer {
+    let mut answer = text(StatusCode::OK, body);
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
     answer
 }
 

@@ -49,7 +49,7 @@ fn check_words(tree: &Tree, id: NodeId, source: &str) -> Result<(), String> {
 }
 
 /// Checks the operands of a node, which are resolved and checked themselves.
-fn check_operands(tree: &Tree, id: NodeId) -> Result<(), String> {
+pub(super) fn check_operands(tree: &Tree, id: NodeId) -> Result<(), String> {
     let types = || tree.children(id).filter_map(|child| static_type(tree, child));
     match tree.node(id).kind {
         NodeKind::Compare(comparator) => {

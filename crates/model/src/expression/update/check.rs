@@ -93,7 +93,7 @@ fn check_word(tree: &Tree, id: NodeId, source: &str) -> Result<(), String> {
 }
 
 /// Checks the operands of a node, which are resolved and checked themselves.
-fn check_operands(tree: &Tree, id: NodeId) -> Result<(), String> {
+pub(super) fn check_operands(tree: &Tree, id: NodeId) -> Result<(), String> {
     let other_type_than = |wanted: &str| {
         let mut types = tree.children(id).filter_map(|child| static_type(tree, child));
         types.find(|name| *name != wanted)

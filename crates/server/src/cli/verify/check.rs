@@ -179,7 +179,7 @@ fn is_referenced(object: &Stored, inspected: &Inspected, layout: &Layout) -> boo
         }
         Kind::SortedRun => layout.sorted_runs.contains(&Path::from(object.path.as_str())),
         Kind::Manifest(number) => layout.manifests.contains(&number),
-        Kind::Keys(_) | Kind::Compactions => true,
+        Kind::Keys(_) | Kind::Compactions | Kind::Material => true,
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) enum Kind {
     Manifest(u64),
     /// The state of compaction.
     Compactions,
+    /// The material of a KMS key.
+    Material,
 }
 
 impl Inventory {
@@ -119,6 +121,10 @@ fn kind(path_in_store: &str) -> Option<Kind> {
         "wal" => number(name.strip_suffix(".sst")?).map(Kind::Log),
         "manifest" => number(name.strip_suffix(".manifest")?).map(Kind::Manifest),
         "compactions" => number(name.strip_suffix(".compactions")?).map(|_| Kind::Compactions),
+        "materials" => {
+            let is_id = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+            is_id.then_some(Kind::Material)
+        }
         "compacted" => {
             let ulid = name.strip_suffix(".sst")?;
             (ulid.len() == 26 && ulid.bytes().all(|byte| byte.is_ascii_alphanumeric()))

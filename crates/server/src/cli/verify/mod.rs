@@ -115,7 +115,7 @@ async fn verify(data: &Path, place: &Place, provider: &Provider) -> Result<Repor
     let (system, rows) = verification.system(&root).await;
     report.sections.push(system);
     match rows {
-        Some(rows) => verification.tables(&rows, &mut report).await,
+        Some(rows) => verification.tables(rows, &mut report).await,
         None => report.sections.extend(verification.unknown_tables()),
     }
     verification.progress.finish();
@@ -130,8 +130,8 @@ struct Verification<'a> {
 }
 
 impl Verification<'_> {
-    // The system store, and the rows that tell of tables and keys if they can be had.
-    async fn system(&self, root: &RootKey) -> (Section, Option<Vec<(Bytes, Bytes)>>) {
+    // The system store, and what tells of tables and keys if it can be had.
+    async fn system(&self, root: &RootKey) -> (Section, Option<SystemRows>) {
         let stored = self.stored(SYSTEM);
         let mut section = Section {
             title: "system store".to_owned(),
@@ -144,7 +144,7 @@ impl Verification<'_> {
         let keyring = match self.newest_keyring(SYSTEM, &id, &mut section).await {
             Newest::Keyring(keyring) => keyring,
             // A first start that was interrupted has written a root key and nothing else.
-            Newest::None if stored.is_empty() => return (section, Some(Vec::new())),
+            Newest::None if stored.is_empty() => return (section, Some(SystemRows::default())),
             Newest::None => {
                 section.findings.push(no_keyring(SYSTEM));
                 return (section, None);
@@ -163,11 +163,22 @@ impl Verification<'_> {
         let is_sound = checked.findings.is_empty();
         section.checked = Some(checked);
         let prefixes = [record::ROWS, stored_keys::ROWS];
-        match offline::rows(SYSTEM, store, &prefixes).await {
-            Ok(rows) => (section, Some(rows)),
+        match offline::rows(SYSTEM, Arc::clone(&store) as _, &prefixes).await {
+            Ok(rows) => {
+                let of_keys = rows.iter().filter(|(key, _)| key.first() == Some(&stored_keys::ROWS));
+                let keys = match StoredKeys::load(of_keys, &*store).await {
+                    Ok(keys) => Some(keys),
+                    Err(error) => {
+                        let what = format!("the keys in it cannot be read: {error}");
+                        section.findings.push(Finding::missing(SYSTEM.to_owned(), what));
+                        None
+                    }
+                };
+                (section, Some(SystemRows { rows, keys }))
+            }
             // A store that was never written has no manifest.
             Err(_) if is_sound && !stored.iter().any(|stored| matches!(stored.kind, Kind::Manifest(_))) => {
-                (section, Some(Vec::new()))
+                (section, Some(SystemRows::default()))
             }
             Err(error) => {
                 if is_sound {
@@ -179,18 +190,10 @@ impl Verification<'_> {
         }
     }
 
-    async fn tables(&self, rows: &[(Bytes, Bytes)], report: &mut Report) {
-        let of = |first: u8| rows.iter().filter(move |(key, _)| key.first() == Some(&first));
-        let keys = match StoredKeys::load(of(stored_keys::ROWS)) {
-            Ok(keys) => Some(keys),
-            Err(error) => {
-                let what = format!("the keys in it cannot be read: {error}");
-                report.sections[0].findings.push(Finding::missing(SYSTEM.to_owned(), what));
-                None
-            }
-        };
+    async fn tables(&self, system: SystemRows, report: &mut Report) {
+        let SystemRows { rows, keys } = system;
         let mut records = BTreeMap::new();
-        for (_, value) in of(record::ROWS) {
+        for (_, value) in rows.iter().filter(|(key, _)| key.first() == Some(&record::ROWS)) {
             match TableRecord::parse(value) {
                 Ok(record) => drop(records.insert(record.folder(), record)),
                 Err(error) => {
@@ -337,6 +340,14 @@ impl Verification<'_> {
     fn stored(&self, folder: &str) -> &[Stored] {
         self.inventory.stores.get(folder).map_or(&[], Vec::as_slice)
     }
+}
+
+// What the system store says of keys and tables.
+#[derive(Default)]
+struct SystemRows {
+    rows: Vec<(Bytes, Bytes)>,
+    // None where they cannot be read.
+    keys: Option<StoredKeys>,
 }
 
 enum Newest {

@@ -1,17 +1,20 @@
 //! BatchGetItem.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
+use strongroom_model::attribute::Item;
+use strongroom_model::expression::Projection;
 use strongroom_model::{json as attribute_json, size, stored};
 
 use super::{capacity, expressions, input, key, legacy, table, write};
-use crate::engine::Engine;
+use crate::engine::{Engine, Table};
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
 
 const KEYS_MAX: usize = 100;
-/// An answer holds this many bytes of items; the keys after that come back unprocessed.
+/// An answer holds at most this many bytes of items; the keys after that come back unprocessed.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Runs BatchGetItem.
@@ -20,63 +23,33 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let Some(Value::Object(tables)) = input::take(&mut request.input, "RequestItems") else {
         return Ok(json!({}).into());
     };
-    let key_count: usize = tables.values().map(|table| keys(table).len()).sum();
-    if key_count > KEYS_MAX {
-        return Err(ApiError::validation("Too many items requested for the BatchGetItem call"));
+    // All is checked before anything is read.
+    let reads = reads(tables)?;
+    let mut plans = Vec::with_capacity(reads.len());
+    for read in reads {
+        let found = table::for_items(engine, &request.caller, &read.reference)?;
+        let rows = read
+            .keys
+            .iter()
+            .map(|key| key::row_of_request(&found.schema, key))
+            .collect::<Result<Vec<_>, ApiError>>()?;
+        if let Some(projection) = &read.projection {
+            projection.check_key_access(&found.schema)?;
+            projection.check_index_key_access(found.indexes().schemas())?;
+        }
+        plans.push((read, found, rows));
     }
     let mut responses = Map::new();
     let mut unprocessed = Map::new();
     let mut consumed = Vec::new();
-    let mut answer_bytes = 0;
-    // All is checked before anything is read.
-    let mut plans = Vec::new();
-    for (reference, mut part) in tables {
-        expressions::check_parameters(&part, &["ProjectionExpression"], &["AttributesToGet"])?;
-        let attributes_to_get = legacy::attributes_to_get(&part)?;
-        let mut placeholders = expressions::placeholders(&mut part)?;
-        let projection = expressions::projection(&part, &mut placeholders)?.or(attributes_to_get);
-        placeholders.check_all_used()?;
-        let found = table::for_items(engine, &request.caller, &reference)?;
-        let mut rows = Vec::new();
-        let mut seen = HashSet::new();
-        for wire_key in keys(&part) {
-            let row = key::row_of_request(&found.schema, &input::item(wire_key.clone())?)?;
-            if !seen.insert(row.clone()) {
-                return Err(ApiError::validation("Provided list of item keys contains duplicates"));
-            }
-            rows.push((wire_key.clone(), row));
+    let mut room = ANSWER_BYTES_MAX;
+    for (read, found, rows) in plans {
+        let answer = read.answer(engine, &request, &found, rows, &mut room).await?;
+        consumed.extend(wanted.of(&found.record().name, answer.units));
+        if let Some(rest) = answer.rest {
+            unprocessed.insert(read.reference.clone(), rest);
         }
-        plans.push((reference, part, projection, found, rows));
-    }
-    for (reference, part, projection, found, rows) in plans {
-        let consistent = input::flag(&part, "ConsistentRead").unwrap_or(false);
-        let opening = table::open_for_items(engine, &found, &request.caller).await?;
-        let mut items = Vec::new();
-        let mut left = Vec::new();
-        let mut units = 0.0;
-        for (wire_key, row) in rows {
-            if answer_bytes >= ANSWER_BYTES_MAX {
-                left.push(wire_key);
-                continue;
-            }
-            let stored = opening.table.read(&row, consistent).await?;
-            let bytes = write::stored_bytes(stored.as_ref())?;
-            units += size::read_units(bytes, consistent);
-            let Some(stored) = stored else { continue };
-            answer_bytes += bytes;
-            let item = stored::decode(&stored).map_err(write::damaged)?;
-            items.push(match &projection {
-                Some(projection) => attribute_json::item_to_json(&projection.apply(&item)),
-                None => attribute_json::item_to_json(&item),
-            });
-        }
-        consumed.extend(wanted.of(&found.record().name, units));
-        if !left.is_empty() {
-            let mut rest = part;
-            rest["Keys"] = Value::Array(left);
-            unprocessed.insert(reference.clone(), rest);
-        }
-        responses.insert(reference, Value::Array(items));
+        responses.insert(read.reference, Value::Array(answer.items));
     }
     let mut answer = json!({"Responses": responses, "UnprocessedKeys": unprocessed});
     if wanted != capacity::Wanted::None {
@@ -85,6 +58,97 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     Ok(answer.into())
 }
 
-fn keys(part: &Value) -> &[Value] {
-    part.get("Keys").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+/// What is to be read of one table.
+struct Read {
+    /// The table as the request names it.
+    reference: String,
+    keys: Vec<Item>,
+    projection: Option<Projection>,
+    consistent: bool,
+    /// The request's own words, to give back what was not done.
+    request: Value,
+}
+
+struct Answer {
+    items: Vec<Value>,
+    units: f64,
+    /// The request for what was left.
+    rest: Option<Value>,
+}
+
+/// Reads the request and checks what needs no table.
+fn reads(tables: Map<String, Value>) -> Result<Vec<Read>, ApiError> {
+    let has = |name: &str| tables.values().any(|request| input::has(request, name));
+    if has("ProjectionExpression") && has("AttributesToGet") {
+        // Also when each is used with another table.
+        let both = json!({"ProjectionExpression": "", "AttributesToGet": []});
+        expressions::check_parameters(&both, &["ProjectionExpression"], &["AttributesToGet"])?;
+    }
+    let mut reads = Vec::with_capacity(tables.len());
+    let mut key_count = 0;
+    for (reference, request) in tables {
+        let mut body = request.clone();
+        expressions::check_parameters(&body, &["ProjectionExpression"], &["AttributesToGet"])?;
+        let attributes_to_get = legacy::attributes_to_get(&body)?;
+        let mut placeholders = expressions::placeholders(&mut body)?;
+        let projection = expressions::projection(&body, &mut placeholders)?.or(attributes_to_get);
+        placeholders.check_all_used()?;
+        let mut keys = Vec::new();
+        let mut seen = HashSet::new();
+        for key in input::array(&mut body, "Keys") {
+            let key = input::item(key)?;
+            if !seen.insert(attribute_json::item_to_json(&key).to_string()) {
+                return Err(ApiError::validation("Provided list of item keys contains duplicates"));
+            }
+            keys.push(key);
+        }
+        key_count += keys.len();
+        if key_count > KEYS_MAX {
+            return Err(ApiError::validation("Too many items requested for the BatchGetItem call"));
+        }
+        let consistent = input::flag(&body, "ConsistentRead").unwrap_or(false);
+        reads.push(Read { reference, keys, projection, consistent, request });
+    }
+    Ok(reads)
+}
+
+impl Read {
+    /// Reads the rows until the answer's `room`, in bytes, is used up.
+    async fn answer(
+        &self,
+        engine: &Engine,
+        request: &Request,
+        found: &Arc<Table>,
+        rows: Vec<Vec<u8>>,
+        room: &mut usize,
+    ) -> Result<Answer, ApiError> {
+        let opening = table::open_for_items(engine, found, &request.caller).await?;
+        let mut items = Vec::with_capacity(rows.len());
+        let mut units = 0.0;
+        let mut left = None;
+        for (position, row) in rows.iter().enumerate() {
+            let stored = opening.table.read(row, self.consistent).await?;
+            let bytes = write::stored_bytes(stored.as_ref())?;
+            if bytes > *room {
+                left = Some(position);
+                break;
+            }
+            *room -= bytes;
+            units += size::read_units(bytes, self.consistent);
+            let Some(stored) = stored else { continue };
+            let item = stored::decode(&stored).map_err(write::damaged)?;
+            items.push(match &self.projection {
+                Some(projection) => attribute_json::item_to_json(&projection.apply(&item)),
+                None => attribute_json::item_to_json(&item),
+            });
+        }
+        let rest = left.map(|position| {
+            let mut rest = self.request.clone();
+            if let Some(keys) = rest.get_mut("Keys").and_then(Value::as_array_mut) {
+                keys.drain(..position);
+            }
+            rest
+        });
+        Ok(Answer { items, units, rest })
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use strongroom_model::attribute::Item;
-use strongroom_model::key::KeySchema;
+use strongroom_model::key::{self as model_key, KeyError, KeySchema};
 use strongroom_model::{index, size, stored};
 
 use super::capacity::Units;
@@ -50,13 +50,13 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
         let opening = table::open_for_items(engine, &found, &request.caller).await?;
         let mut collections = BTreeMap::new();
         if metrics_wanted && indexes.local().is_some() {
-            let rows = changes.iter().map(|(row, _)| (found.schema.collection_row(row), row.clone()));
-            collections.extend(rows);
+            collections
+                .extend(changes.iter().map(|(row, _)| (found.schema.collection_row(row), row.clone())));
         }
         let changed = opening.table.change_all::<ApiError>(changes).await?;
         let mut sizes = Vec::with_capacity(collections.len());
         for row in collections.into_values() {
-            sizes.extend(collection_metrics::of(&opening.table, &found, &row).await?);
+            sizes.extend(collection_metrics::of(true, &opening.table, &found, &row).await?);
         }
         if !sizes.is_empty() {
             metrics.insert(found.record().name.clone(), Value::Array(sizes));
@@ -91,7 +91,7 @@ fn change(
             if size::item_bytes(&item) > size::ITEM_BYTES_MAX {
                 return Err(ApiError::validation("Item size has exceeded the maximum allowed size"));
             }
-            let row = key::row_of_item(schema, &item)?;
+            let row = row_of_item(schema, &item)?;
             index::check_item(indexes.schemas(), &item)?;
             Ok((row, Some(stored::encode(&item).map_err(input::value_error)?)))
         }
@@ -99,14 +99,20 @@ fn change(
             let key = input::take_item(&mut delete, "Key")?.unwrap_or_default();
             Ok((key::row_of_request(schema, &key)?, None))
         }
-        (Some(_), Some(_)) => Err(ApiError::validation(
+        // Said of a request with neither as of one with both.
+        (Some(_), Some(_)) | (None, None) => Err(ApiError::validation(
             "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported \
              datatypes",
         )),
-        (None, None) => Err(ApiError::validation(
-            "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
-        )),
     }
+}
+
+// In a batch the service judges the key of an item as that of a request, but for empty values.
+fn row_of_item(schema: &KeySchema, item: &Item) -> Result<Vec<u8>, ApiError> {
+    schema.key_of_item(item).map(|key| model_key::item_key(&key)).map_err(|error| match error {
+        KeyError::Missing(_) | KeyError::TypeMismatch { .. } => KeyError::SchemaMismatch.into(),
+        error => error.into(),
+    })
 }
 
 // Only for the capacity figure: stored bytes that do not parse count as none.

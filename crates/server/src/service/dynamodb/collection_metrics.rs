@@ -15,8 +15,22 @@ pub fn wanted(body: &Value) -> bool {
     input::text(body, "ReturnItemCollectionMetrics") == Some("SIZE")
 }
 
-/// The metrics of the collection of the item with this stored key; none in a table without local indexes.
-pub async fn of(opened: &OpenTable, table: &Table, row: &[u8]) -> Result<Option<Value>, ApiError> {
+/// The metrics of the collection of the item with this stored key, if they are wanted; none in a table without
+/// local indexes.
+pub async fn of(
+    wanted: bool,
+    opened: &OpenTable,
+    table: &Table,
+    row: &[u8],
+) -> Result<Option<Value>, ApiError> {
+    if !wanted {
+        return Ok(None);
+    }
+    // Rare, so that it does not make every write's future larger.
+    Box::pin(read(opened, table, row)).await
+}
+
+async fn read(opened: &OpenTable, table: &Table, row: &[u8]) -> Result<Option<Value>, ApiError> {
     let Some(bytes) = opened.collection_bytes(row).await? else { return Ok(None) };
     let key = table
         .schema

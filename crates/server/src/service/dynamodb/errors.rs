@@ -8,7 +8,17 @@ use crate::wire::ApiError;
 impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
         tracing::error!(%error, "a request failed in storage");
-        Self::new("InternalServerError", format!("Internal server error: {error}")).with_status(500)
+        // Where and why is for whoever runs the server, and stands in its log.
+        let text = match error {
+            StorageError::Closed(_) => "Internal server error",
+            StorageError::Damaged(_) => {
+                "Internal server error: stored data is damaged; the server's log names the object"
+            }
+            StorageError::Unavailable(_) => {
+                "Internal server error: storage is unavailable; the server's log says why"
+            }
+        };
+        Self::new("InternalServerError", text).with_status(500)
     }
 }
 
@@ -49,11 +59,11 @@ impl From<TableKmsError> for ApiError {
                     ),
                 )
             }
-            TableKmsError::Unreachable(cause) => Self::new(
-                "InternalServerError",
-                format!("Internal server error: the key service does not answer: {cause}"),
-            )
-            .with_status(500),
+            TableKmsError::Unreachable(cause) => {
+                tracing::warn!(cause, "a request failed because the key service does not answer");
+                let text = "Internal server error: the key service does not answer";
+                Self::new("InternalServerError", text).with_status(500)
+            }
         }
     }
 }

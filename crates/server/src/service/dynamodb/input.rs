@@ -32,6 +32,14 @@ pub fn take(input: &mut Value, name: &str) -> Option<Value> {
     (!value.is_null()).then_some(value)
 }
 
+/// Takes the elements of a list out of the request; none where there is no list.
+pub fn array(input: &mut Value, name: &str) -> Vec<Value> {
+    match take(input, name) {
+        Some(Value::Array(elements)) => elements,
+        _ => Vec::new(),
+    }
+}
+
 /// Takes an item or a key out of the request.
 pub fn take_item(input: &mut Value, name: &str) -> Result<Option<Item>, ApiError> {
     take(input, name).map(item).transpose()

@@ -8,7 +8,7 @@ use strongroom_model::key::KeySchema;
 use strongroom_model::{json as attribute_json, size, stored};
 
 use super::capacity::{self, Units, Wanted};
-use super::{input, write};
+use super::{input, select, write};
 use crate::engine::{Index, OpenTable, Range};
 use crate::service::Output;
 use crate::storage::{Order, StorageError};
@@ -43,28 +43,7 @@ impl PageParameters {
         projection: Option<Projection>,
     ) -> Result<Self, ApiError> {
         let select = input::text(body, "Select");
-        let invalid = |text: &str| Err(ApiError::validation(text));
-        match select {
-            Some("ALL_PROJECTED_ATTRIBUTES") if !input::has(body, "IndexName") => {
-                return invalid(
-                    "One or more parameter values were invalid: ALL_PROJECTED_ATTRIBUTES can be used only when \
-                     Querying using an IndexName",
-                );
-            }
-            Some("SPECIFIC_ATTRIBUTES") if projection.is_none() => {
-                return invalid(
-                    "Must specify the AttributesToGet or ProjectionExpression when choosing to get \
-                     SPECIFIC_ATTRIBUTES",
-                );
-            }
-            Some(select) if select != "SPECIFIC_ATTRIBUTES" && projection.is_some() => {
-                let what = if select == "COUNT" { "only the Count" } else { select };
-                return Err(ApiError::validation(format!(
-                    "Cannot specify the ProjectionExpression when choosing to get {what}"
-                )));
-            }
-            _ => {}
-        }
+        select::check(body)?;
         Ok(Self {
             limit: input::integer(body, "Limit").and_then(|limit| usize::try_from(limit).ok()),
             consistent: input::flag(body, "ConsistentRead").unwrap_or(false),
@@ -126,21 +105,25 @@ fn damaged_key() -> ApiError {
     StorageError::Damaged("a stored key does not parse".to_owned()).into()
 }
 
-struct Page<'a> {
+/// A page that is being read.
+pub struct Page<'a> {
     parameters: &'a PageParameters,
-    // The items' JSON, separated by commas.
-    items: Vec<u8>,
+    /// The items' JSON, separated by commas.
+    pub items: Vec<u8>,
     count: usize,
     scanned_count: usize,
-    // What counts for the end of the page: bytes of rows, and of items that were fetched for them.
-    scanned_bytes: usize,
-    // Bytes of rows alone.
+    /// What counts for the end of the page: the size of all rows that were looked at, and of items that were
+    /// fetched for them.
+    pub scanned_bytes: usize,
+    // The size of rows alone.
     entry_bytes: usize,
-    last_key: Option<Bytes>,
+    /// The stored key of the row that was looked at last.
+    pub last_key: Option<Bytes>,
 }
 
 impl<'a> Page<'a> {
-    fn new(parameters: &'a PageParameters) -> Self {
+    /// An empty page.
+    pub fn new(parameters: &'a PageParameters) -> Self {
         Self {
             parameters,
             items: Vec::new(),
@@ -212,8 +195,8 @@ impl<'a> Page<'a> {
         Ok(None)
     }
 
-    // Takes one row; says whether the page goes on.
-    fn take(&mut self, key: Bytes, stored: &Bytes) -> Result<bool, ApiError> {
+    /// Takes one row; says whether the page goes on.
+    pub fn take(&mut self, key: Bytes, stored: &Bytes) -> Result<bool, ApiError> {
         let bytes = stored::item_bytes(stored).map_err(write::damaged)?;
         self.scanned_bytes += bytes;
         self.entry_bytes += bytes;

@@ -1,12 +1,16 @@
 //! PutItem.
 
-use strongroom_model::expression::ExpressionKind;
+use std::sync::Arc;
+
+use strongroom_model::attribute::Item;
+use strongroom_model::expression::{Condition, ExpressionKind};
 use strongroom_model::{index, json, size, stored};
 
 use super::capacity::Units;
-use super::write::{self, WriteParameters};
+use super::write::{self, Done, WriteParameters};
 use super::{collection_metrics, expressions, input, key, legacy, table};
-use crate::engine::{Change, Engine};
+use crate::auth::Caller;
+use crate::engine::{Change, Engine, Table};
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
 
@@ -16,25 +20,43 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     expressions::check_parameters(body, &["ConditionExpression"], &["Expected", "ConditionalOperator"])?;
     let item = input::take_item(body, "Item")?.unwrap_or_default();
     let parameters = WriteParameters::read_of_whole_item(body)?;
-    let item_bytes = size::item_bytes(&item);
-    if item_bytes > size::ITEM_BYTES_MAX {
-        return Err(ApiError::validation("Item size has exceeded the maximum allowed size"));
-    }
+    check_size(&item)?;
     let expected = legacy::expected(body)?;
     let mut placeholders = expressions::placeholders(body)?;
     let condition = expressions::condition(ExpressionKind::Condition, body, &mut placeholders)?.or(expected);
     placeholders.check_all_used()?;
     let name = input::text(body, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, name)?;
+    let done = put(engine, &request.caller, &found, &parameters, item, condition.as_ref()).await?;
+    Ok(write::answer(done, parameters.capacity, &found.record().name))
+}
+
+/// Refuses an item that is too large.
+pub fn check_size(item: &Item) -> Result<(), ApiError> {
+    if size::item_bytes(item) > size::ITEM_BYTES_MAX {
+        return Err(ApiError::validation("Item size has exceeded the maximum allowed size"));
+    }
+    Ok(())
+}
+
+/// Puts an item whose size is checked, if the condition holds.
+pub async fn put(
+    engine: &Engine,
+    caller: &Caller,
+    found: &Arc<Table>,
+    parameters: &WriteParameters,
+    item: Item,
+    condition: Option<&Condition>,
+) -> Result<Done, ApiError> {
     let row = key::row_of_item(&found.schema, &item)?;
     let indexes = found.indexes();
     index::check_item(indexes.schemas(), &item)?;
-    if let Some(condition) = &condition {
+    if let Some(condition) = condition {
         condition.check_key_access(&found.schema)?;
         condition.check_index_key_access(indexes.schemas())?;
     }
     let after = stored::encode(&item).map_err(input::value_error)?;
-    let opening = table::open_for_items(engine, &found, &request.caller).await?;
+    let opening = table::open_for_items(engine, found, caller).await?;
     let returns_old = parameters.return_values == "ALL_OLD";
     let ((before_bytes, old), index_writes) = opening
         .table
@@ -43,17 +65,15 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
             let mut old = None;
             if condition.is_some() || returns_old {
                 let before = write::decode(before)?;
-                parameters.check(condition.as_ref(), before.as_ref())?;
+                parameters.check(condition, before.as_ref())?;
                 old = before.filter(|_| returns_old);
             }
             Ok::<_, ApiError>((Change::Put(after), (before_bytes, old)))
         })
         .await?;
     let attributes = old.map(|old| json::item_to_json(&old));
-    let units = Units::of_write(before_bytes, item_bytes, &index_writes, &indexes);
-    let mut metrics = None;
-    if parameters.collection_metrics {
-        metrics = collection_metrics::of(&opening.table, &found, &row).await?;
-    }
-    Ok(write::answer(attributes, parameters.capacity, &found.record().name, &units, metrics))
+    let units = Units::of_write(before_bytes, size::item_bytes(&item), &index_writes, &indexes);
+    let collection_metrics =
+        collection_metrics::of(parameters.collection_metrics, &opening.table, found, &row).await?;
+    Ok(Done { attributes, units, collection_metrics })
 }

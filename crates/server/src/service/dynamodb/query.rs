@@ -1,11 +1,11 @@
 //! Query.
 
 use strongroom_model::expression::{ExpressionKind, KeyConditionExpression};
-use strongroom_model::key::{self as model_key, KeyError};
+use strongroom_model::key as model_key;
 
 use super::index_reads::IndexSource;
 use super::page::PageParameters;
-use super::{expressions, input, key, legacy, table};
+use super::{expressions, input, legacy, start_key, table};
 use crate::engine::Engine;
 use crate::service::{Output, Request};
 use crate::storage::Order;
@@ -47,28 +47,26 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let name = input::text(body, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, name)?;
     if let Some(index) = IndexSource::named(&found, body)? {
-        return index.query(engine, &request.caller, parameters, &key_conditions, start_key, order).await;
+        let reading = index.query(engine, &request.caller, parameters, &key_conditions, start_key, order);
+        return Box::pin(reading).await;
     }
     let schema = &found.schema;
-    let condition = key_conditions.for_schema(schema)?;
-    if let Some(filter) = &parameters.filter {
-        filter.check_no_key_attribute(schema)?;
+    if let Some(start_key) = &start_key {
+        start_key::check_partition(schema, start_key)?;
     }
+    let condition = key_conditions.for_schema(schema)?;
     let mut range = model_key::sort_range(&condition.hash, condition.sort.as_ref());
     if let Some(start_key) = &start_key {
-        let row = key::row_of_request(schema, start_key).map_err(|_| {
-            ApiError::validation(format!(
-                "The provided starting key is invalid: {}",
-                KeyError::SchemaMismatch
-            ))
-        })?;
-        let inside = range.as_ref().is_some_and(|range| model_key::contains(range, &row));
-        if !inside {
-            return Err(ApiError::validation(
-                "The provided starting key is outside query boundaries based on provided conditions",
-            ));
-        }
+        let row = start_key::row_of_query(schema, &condition, start_key)?;
         range = range.and_then(|range| model_key::beyond(range, &row, order == Order::Ascending));
+    }
+    if let Some(projection) = &parameters.projection {
+        projection.check_key_access(schema)?;
+        projection.check_index_key_access(found.indexes().schemas())?;
+    }
+    if let Some(filter) = &parameters.filter {
+        filter.check_no_key_attribute(schema)?;
+        filter.check_index_key_access(found.indexes().schemas())?;
     }
     let opening = table::open_for_items(engine, &found, &request.caller).await?;
     parameters.run(&opening.table, schema, &found.record().name, range, order).await

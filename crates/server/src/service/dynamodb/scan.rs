@@ -1,11 +1,11 @@
 //! Scan.
 
 use strongroom_model::expression::ExpressionKind;
-use strongroom_model::key::{self as model_key, KeyError};
+use strongroom_model::key as model_key;
 
 use super::index_reads::IndexSource;
 use super::page::PageParameters;
-use super::{expressions, input, key, legacy, table};
+use super::{expressions, input, legacy, start_key, table};
 use crate::engine::Engine;
 use crate::service::{Output, Request};
 use crate::storage::Order;
@@ -31,17 +31,13 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let name = input::text(body, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, name)?;
     if let Some(index) = IndexSource::named(&found, body)? {
-        return index.scan(engine, &request.caller, parameters, (segment, total), start_key).await;
+        let reading = index.scan(engine, &request.caller, parameters, (segment, total), start_key);
+        return Box::pin(reading).await;
     }
     let schema = &found.schema;
     let mut range = model_key::segment_range(segment, total);
     if let Some(start_key) = &start_key {
-        let row = key::row_of_request(schema, start_key).map_err(|_| {
-            ApiError::validation(format!(
-                "The provided starting key is invalid: {}",
-                KeyError::SchemaMismatch
-            ))
-        })?;
+        let row = start_key::row_of_scan(schema, start_key)?;
         if !range.as_ref().is_some_and(|range| model_key::contains(range, &row)) {
             return Err(ApiError::validation(format!(
                 "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with \
@@ -49,6 +45,14 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
             )));
         }
         range = range.and_then(|range| model_key::beyond(range, &row, true));
+    }
+    if let Some(projection) = &parameters.projection {
+        projection.check_key_access(schema)?;
+        projection.check_index_key_access(found.indexes().schemas())?;
+    }
+    if let Some(filter) = &parameters.filter {
+        filter.check_key_access(schema)?;
+        filter.check_index_key_access(found.indexes().schemas())?;
     }
     let opening = table::open_for_items(engine, &found, &request.caller).await?;
     parameters.run(&opening.table, schema, &found.record().name, range, Order::Ascending).await

@@ -1,14 +1,17 @@
 //! UpdateItem.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use strongroom_model::attribute::Item;
-use strongroom_model::expression::{ExpressionKind, Update};
+use strongroom_model::expression::{Condition, ExpressionKind, Update};
 use strongroom_model::{index, json, size, stored};
 
 use super::capacity::Units;
-use super::write::{self, WriteParameters};
+use super::write::{self, Done, WriteParameters};
 use super::{collection_metrics, expressions, input, key, legacy, table};
-use crate::engine::{Change, Engine};
+use crate::auth::Caller;
+use crate::engine::{Change, Engine, Table};
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
 
@@ -33,27 +36,50 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     placeholders.check_all_used()?;
     let name = input::text(body, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, name)?;
-    let row = key::row_of_request(&found.schema, &key)?;
+    let change = ItemChange { key, update, condition };
+    let done = update_item(engine, &request.caller, &found, &parameters, &change).await?;
+    Ok(write::answer(done, parameters.capacity, &found.record().name))
+}
+
+/// What becomes of one item.
+pub struct ItemChange {
+    /// The item's key attributes.
+    pub key: Item,
+    /// What to change; without it an item that is not there is made of its key.
+    pub update: Option<Update>,
+    /// What must hold.
+    pub condition: Option<Condition>,
+}
+
+/// Changes an item, or makes it.
+pub async fn update_item(
+    engine: &Engine,
+    caller: &Caller,
+    found: &Arc<Table>,
+    parameters: &WriteParameters,
+    ItemChange { key, update, condition }: &ItemChange,
+) -> Result<Done, ApiError> {
+    let row = key::row_of_request(&found.schema, key)?;
     let indexes = found.indexes();
-    if let Some(update) = &update {
+    if let Some(update) = update {
         update.check_key_attributes(&found.schema)?;
         update.check_index_keys(indexes.schemas())?;
         update.check_key_access(&found.schema)?;
         update.check_index_key_access(indexes.schemas())?;
     }
-    if let Some(condition) = &condition {
+    if let Some(condition) = condition {
         condition.check_key_access(&found.schema)?;
         condition.check_index_key_access(indexes.schemas())?;
     }
-    let opening = table::open_for_items(engine, &found, &request.caller).await?;
+    let opening = table::open_for_items(engine, found, caller).await?;
     let ((before_bytes, after_bytes, attributes), index_writes) = opening
         .table
         .change_indexed(&row, |stored| {
             let before_bytes = write::stored_bytes(stored)?;
             let before = write::decode(stored)?;
             parameters.check(condition.as_ref(), before.as_ref())?;
-            let after = match &update {
-                Some(update) => update.apply(before.as_ref(), &key)?,
+            let after = match update {
+                Some(update) => update.apply(before.as_ref(), key)?,
                 None => Some(before.clone().unwrap_or_else(|| key.clone())),
             };
             // Nothing was there, and nothing was set.
@@ -66,16 +92,14 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
             }
             index::check_update(indexes.schemas(), before.as_ref(), &after)?;
             let encoded = stored::encode(&after).map_err(input::value_error)?;
-            let attributes = returned(&parameters, update.as_ref(), before, after);
+            let attributes = returned(parameters, update.as_ref(), before, after);
             Ok::<_, ApiError>((Change::Put(encoded), (before_bytes, after_bytes, attributes)))
         })
         .await?;
     let units = Units::of_write(before_bytes, after_bytes, &index_writes, &indexes);
-    let mut metrics = None;
-    if parameters.collection_metrics {
-        metrics = collection_metrics::of(&opening.table, &found, &row).await?;
-    }
-    Ok(write::answer(attributes, parameters.capacity, &found.record().name, &units, metrics))
+    let collection_metrics =
+        collection_metrics::of(parameters.collection_metrics, &opening.table, found, &row).await?;
+    Ok(Done { attributes, units, collection_metrics })
 }
 
 fn returned(

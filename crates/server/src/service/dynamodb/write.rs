@@ -73,22 +73,34 @@ pub fn damaged(error: stored::StoredError) -> ApiError {
     StorageError::Damaged(error.to_string()).into()
 }
 
-/// The answer to a write: attributes, capacity and the size of the collection, as far as they are asked for.
-pub fn answer(
-    attributes: Option<Value>,
-    capacity: Wanted,
-    table_name: &str,
-    units: &Units,
-    collection_metrics: Option<Value>,
-) -> Output {
+/// What a write did, for its answer.
+pub struct Done {
+    /// The attributes that were asked for.
+    pub attributes: Option<Value>,
+    /// The capacity that it used.
+    pub units: Units,
+    /// The size of the item's collection, if it was asked for and there is one.
+    pub collection_metrics: Option<Value>,
+}
+
+impl Done {
+    /// The capacity that the write used, if it is asked for.
+    pub fn consumed(&self, capacity: Wanted, table_name: &str) -> Option<Value> {
+        capacity.of_units(table_name, &self.units)
+    }
+}
+
+/// The answer to a write: attributes, capacity and the collection's size, as far as they are asked for.
+pub fn answer(done: Done, capacity: Wanted, table_name: &str) -> Output {
     let mut answer = Map::new();
-    if let Some(attributes) = attributes {
+    let consumed = done.consumed(capacity, table_name);
+    if let Some(attributes) = done.attributes {
         answer.insert("Attributes".to_owned(), attributes);
     }
-    if let Some(capacity) = capacity.of_units(table_name, units) {
-        answer.insert("ConsumedCapacity".to_owned(), capacity);
+    if let Some(consumed) = consumed {
+        answer.insert("ConsumedCapacity".to_owned(), consumed);
     }
-    if let Some(metrics) = collection_metrics {
+    if let Some(metrics) = done.collection_metrics {
         answer.insert("ItemCollectionMetrics".to_owned(), metrics);
     }
     Value::Object(answer).into()
