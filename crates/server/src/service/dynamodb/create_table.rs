@@ -1,6 +1,5 @@
 //! CreateTable.
 
-
 use serde_json::{Value, json};
 
 use super::encryption;
