@@ -72,7 +72,11 @@ def test_names_that_are_taken_or_missing(dynamodb):
     [
         (
             {"AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}], "KeySchema": schema("pk", "sk")["KeySchema"]},
-            PREFIX + "Some index key attributes are not defined in AttributeDefinitions. Keys: [sk], AttributeDefinitions: [pk]",
+            "Invalid KeySchema: Some index key attribute have no definition",
+        ),
+        (
+            {"AttributeDefinitions": schema("pk", "a")["AttributeDefinitions"], "KeySchema": schema("pk", "sk")["KeySchema"]},
+            PREFIX + "Some index key attributes are not defined in AttributeDefinitions. Keys: [sk, pk], AttributeDefinitions: [a, pk]",
         ),
         (
             {"AttributeDefinitions": schema("pk", "sk")["AttributeDefinitions"], "KeySchema": schema("pk")["KeySchema"]},
@@ -81,9 +85,8 @@ def test_names_that_are_taken_or_missing(dynamodb):
     ],
 )
 def test_key_schemas_that_do_not_fit(dynamodb, parameters, message):
-    with refused("ValidationException") as refusal:
+    with refused("ValidationException", message):
         create_table(dynamodb, **parameters)
-    assert refusal.message.startswith(message.split(". Keys")[0]), refusal.message
 
 
 def test_validation_texts_of_create_table(server):
@@ -184,8 +187,6 @@ def test_what_tools_read_back_says_off(dynamodb):
     "parameters",
     [
         {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}},
-        {"GlobalSecondaryIndexes": [{"IndexName": "by-b", "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}], "Projection": {"ProjectionType": "ALL"}}]},
-        {"LocalSecondaryIndexes": [{"IndexName": "by-b", "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "pk", "KeyType": "RANGE"}], "Projection": {"ProjectionType": "ALL"}}]},
     ],
     ids=lambda p: next(iter(p)),
 )

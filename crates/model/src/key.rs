@@ -19,11 +19,13 @@ pub const SORT_KEY_BYTES_MAX: usize = 1024;
 
 /// The kinds of keys in a table's store: each key's first byte.
 pub mod kind {
+    /// Sizes of item collections.
+    pub const COLLECTION: u8 = 0x02;
     /// Items.
     pub const ITEM: u8 = 0x10;
-    /// Entries of local secondary indexes. Reserved.
+    /// Entries of local secondary indexes.
     pub const LOCAL_INDEX: u8 = 0x20;
-    /// Entries of global secondary indexes. Reserved.
+    /// Entries of global secondary indexes.
     pub const GLOBAL_INDEX: u8 = 0x30;
     /// Stream records. Reserved.
     pub const STREAM: u8 = 0x40;
@@ -246,6 +248,18 @@ impl KeySchema {
         (range_length == rest.len()).then_some(PrimaryKey { hash, range })
     }
 
+    /// The stored key of the size of an item's collection: of all items with its partition key. None where
+    /// `row` is not an item's stored key of this schema.
+    pub fn collection_row(&self, row: &[u8]) -> Option<Vec<u8>> {
+        let (prefix, rest) = row.split_at_checked(PREFIX_BYTES)?;
+        let (_, length) = KeyValue::decode(rest, self.hash.key_type)?;
+        let mut collection = Vec::with_capacity(PREFIX_BYTES + length);
+        collection.push(kind::COLLECTION);
+        collection.extend_from_slice(&prefix[1..]);
+        collection.extend_from_slice(&rest[..length]);
+        Some(collection)
+    }
+
     fn checked(
         &self,
         value_of: impl Fn(&KeyAttribute) -> Result<KeyValue, KeyError>,
@@ -293,7 +307,7 @@ impl KeyValue {
     }
 
     /// What the service calls an empty value of this type, if this is one.
-    fn empty_kind(&self) -> Option<&'static str> {
+    pub(crate) fn empty_kind(&self) -> Option<&'static str> {
         match self {
             KeyValue::S(text) if text.is_empty() => Some("string"),
             KeyValue::B(bytes) if bytes.is_empty() => Some("binary"),
@@ -302,7 +316,7 @@ impl KeyValue {
     }
 
     /// The length that counts against the key limits; a number always fits.
-    fn bytes_length(&self) -> usize {
+    pub(crate) fn bytes_length(&self) -> usize {
         match self {
             KeyValue::S(text) => text.len(),
             KeyValue::N(_) => 0,
@@ -310,34 +324,26 @@ impl KeyValue {
         }
     }
 
-    fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         match self {
             KeyValue::N(number) => number.encode_ordered(out),
-            KeyValue::S(_) | KeyValue::B(_) => {
-                self.encode_open(out);
-                out.extend_from_slice(&[ZERO, END]);
-            }
+            KeyValue::S(text) => encode_bytes(text.as_bytes(), out),
+            KeyValue::B(bytes) => encode_bytes(bytes, out),
         }
     }
 
     /// Encodes a string or bytes without the end, so that what begins with it
     /// does so in the store too. A number cannot be begun.
-    fn encode_open(&self, out: &mut Vec<u8>) {
-        let bytes = match self {
-            KeyValue::S(text) => text.as_bytes(),
-            KeyValue::B(bytes) => bytes,
-            KeyValue::N(number) => return number.encode_ordered(out),
-        };
-        let mut parts = bytes.split(|byte| *byte == ZERO);
-        out.extend_from_slice(parts.next().unwrap_or_default());
-        for part in parts {
-            out.extend_from_slice(&[ZERO, ESCAPED_ZERO]);
-            out.extend_from_slice(part);
+    pub(crate) fn encode_open(&self, out: &mut Vec<u8>) {
+        match self {
+            KeyValue::S(text) => encode_bytes_open(text.as_bytes(), out),
+            KeyValue::B(bytes) => encode_bytes_open(bytes, out),
+            KeyValue::N(number) => number.encode_ordered(out),
         }
     }
 
     /// Reads an encoded value at the start of `bytes`: the value and its length.
-    fn decode(bytes: &[u8], key_type: KeyType) -> Option<(KeyValue, usize)> {
+    pub(crate) fn decode(bytes: &[u8], key_type: KeyType) -> Option<(KeyValue, usize)> {
         if key_type == KeyType::N {
             let (number, length) = Number::decode_ordered(bytes)?;
             return Some((KeyValue::N(number), length));
@@ -360,6 +366,21 @@ impl KeyValue {
             _ => KeyValue::B(value.into()),
         };
         Some((value, length))
+    }
+}
+
+/// Encodes a key attribute's string or bytes.
+pub(crate) fn encode_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    encode_bytes_open(bytes, out);
+    out.extend_from_slice(&[ZERO, END]);
+}
+
+fn encode_bytes_open(bytes: &[u8], out: &mut Vec<u8>) {
+    let mut parts = bytes.split(|byte| *byte == ZERO);
+    out.extend_from_slice(parts.next().unwrap_or_default());
+    for part in parts {
+        out.extend_from_slice(&[ZERO, ESCAPED_ZERO]);
+        out.extend_from_slice(part);
     }
 }
 
@@ -421,14 +442,19 @@ pub fn sort_range(hash: &KeyValue, condition: Option<&SortCondition>) -> Option<
 ///
 /// None unless `segment < total`.
 pub fn segment_range(segment: u32, total: u32) -> Option<KeyRange> {
+    segment_range_of(&[kind::ITEM], segment, total)
+}
+
+/// One segment of the stored keys that begin with `prefix` and a hash.
+pub(crate) fn segment_range_of(prefix: &[u8], segment: u32, total: u32) -> Option<KeyRange> {
     if segment >= total {
         return None;
     }
     let boundary = |segment: u32| {
         let hash = (u128::from(segment) << 64) / u128::from(total);
         match u64::try_from(hash) {
-            Ok(hash) => [&[kind::ITEM][..], &hash.to_be_bytes()].concat(),
-            Err(_) => vec![kind::ITEM + 1],
+            Ok(hash) => [prefix, &hash.to_be_bytes()].concat(),
+            Err(_) => successor(prefix.to_vec()),
         }
     };
     Some((Bound::Included(boundary(segment)), Bound::Excluded(boundary(segment + 1))))
@@ -475,7 +501,7 @@ pub fn contains((start, end): &KeyRange, key: &[u8]) -> bool {
 }
 
 /// The first key after all that begin with `prefix`, which begins with a kind.
-fn successor(mut prefix: Vec<u8>) -> Vec<u8> {
+pub(crate) fn successor(mut prefix: Vec<u8>) -> Vec<u8> {
     while prefix.pop_if(|byte| *byte == u8::MAX).is_some() {}
     if let Some(last) = prefix.last_mut() {
         *last += 1;
@@ -483,7 +509,7 @@ fn successor(mut prefix: Vec<u8>) -> Vec<u8> {
     prefix
 }
 
-const HASH_BYTES: usize = 8;
+pub(crate) const HASH_BYTES: usize = 8;
 const PREFIX_BYTES: usize = 1 + HASH_BYTES;
 
 const ZERO: u8 = 0x00;

@@ -7,6 +7,7 @@ pub mod arn;
 pub mod attribute;
 pub mod clock;
 pub mod expression;
+pub mod index;
 pub mod json;
 pub mod key;
 pub mod number;

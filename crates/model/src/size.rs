@@ -66,7 +66,7 @@ pub fn write_units(bytes: usize) -> f64 {
 }
 
 /// What a list or map takes apart from its members.
-const CONTAINER_BYTES: usize = 3;
+pub(crate) const CONTAINER_BYTES: usize = 3;
 const NUMBER_PAIRS_MAX: usize = 20;
 
 #[cfg(test)]

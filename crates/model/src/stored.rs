@@ -4,6 +4,10 @@
 //! but a reader trusts nothing: every length is checked before it is used,
 //! nesting is bounded, and no input makes it panic.
 
+mod attributes;
+
+pub use attributes::{Attributes, KeyScalar};
+
 use bytes::Bytes;
 
 use crate::attribute::{AttributeValue, Item};

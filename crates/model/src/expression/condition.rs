@@ -20,7 +20,8 @@ use super::placeholders::Placeholders;
 use super::tree::{Function, NodeId, NodeKind, Tree};
 use super::{ExpressionError, ExpressionKind};
 use crate::attribute::{AttributeValue, Item};
-use crate::key::KeySchema;
+use crate::index::IndexSchema;
+use crate::key::{KeyAttribute, KeySchema};
 
 /// A condition that an item matches or not.
 #[derive(Clone)]
@@ -74,25 +75,46 @@ impl Condition {
         }
     }
 
+    /// Refuses paths that lead below a key attribute of an index.
+    pub fn check_index_key_access<'a>(
+        &self,
+        indexes: impl IntoIterator<Item = &'a IndexSchema>,
+    ) -> Result<(), ExpressionError> {
+        match &self.0 {
+            Form::Tree(condition) => check_index_key_access(&condition.tree.paths, indexes),
+            Form::Comparisons(_) => Ok(()),
+        }
+    }
+
     /// Refuses a filter that looks at a key attribute of what it filters.
     pub fn check_no_key_attribute(&self, schema: &KeySchema) -> Result<(), ExpressionError> {
-        let (parameter, found) = match &self.0 {
-            Form::Tree(condition) => {
-                let paths = &condition.tree.paths;
-                let is_named = |name: &str| paths.iter().any(|path| path.name() == name);
-                ("Filter Expression", schema.attributes().find(|attribute| is_named(&attribute.name)))
-            }
-            Form::Comparisons(comparisons) => {
-                let is_named = |name: &str| comparisons.names().any(|other| other == name);
-                ("QueryFilter", schema.attributes().find(|attribute| is_named(&attribute.name)))
-            }
+        self.check_none_of(schema.attributes())
+    }
+
+    /// Refuses a filter that looks at one of these key attributes of what it filters.
+    pub fn check_none_of<'a>(
+        &self,
+        keys: impl IntoIterator<Item = &'a KeyAttribute>,
+    ) -> Result<(), ExpressionError> {
+        let parameter = match &self.0 {
+            Form::Tree(_) => "Filter Expression",
+            Form::Comparisons(_) => "QueryFilter",
         };
-        match found {
+        let names = self.attribute_names();
+        match keys.into_iter().find(|attribute| names.contains(&attribute.name.as_str())) {
             None => Ok(()),
             Some(attribute) => Err(ExpressionError::new(format!(
                 "{parameter} can only contain non-primary key attributes: Primary key attribute: {}",
                 attribute.name
             ))),
+        }
+    }
+
+    /// The top-level attributes that the condition looks at, in the order of the source; some more than once.
+    pub fn attribute_names(&self) -> Vec<&str> {
+        match &self.0 {
+            Form::Tree(condition) => condition.tree.paths.iter().map(Path::name).collect(),
+            Form::Comparisons(comparisons) => comparisons.names().collect(),
         }
     }
 }
@@ -188,6 +210,23 @@ pub(super) fn check_key_access<'a>(
             "Key attributes must be scalars; list random access '[]' and map lookup '.' are not \
              allowed: Key: {}",
             path.name()
+        ))),
+    }
+}
+
+/// Refuses paths that lead below a key attribute of an index.
+pub(super) fn check_index_key_access<'a, 'b>(
+    paths: impl IntoIterator<Item = &'a Path, IntoIter: Clone>,
+    indexes: impl IntoIterator<Item = &'b IndexSchema>,
+) -> Result<(), ExpressionError> {
+    let nested = paths.into_iter().filter(|path| !path.steps().is_empty());
+    let mut keys = indexes.into_iter().flat_map(IndexSchema::attributes);
+    match keys.find(|attribute| nested.clone().any(|path| path.name() == attribute.name)) {
+        None => Ok(()),
+        Some(attribute) => Err(ExpressionError::new(format!(
+            "Key attributes must be scalars; list random access '[]' and map lookup '.' are not \
+             allowed: IndexKey: {}",
+            attribute.name
         ))),
     }
 }

@@ -18,6 +18,23 @@ pub(super) fn table_order(hashes: &[u32]) -> Vec<usize> {
     order
 }
 
+/// The order in which a Java set of these different strings goes through them; `expected` is the number of
+/// elements that the set was made for, where it was made for one.
+pub fn hash_set_order<'a>(texts: &[&'a str], expected: Option<usize>) -> Vec<&'a str> {
+    let hashes: Vec<u32> = texts.iter().map(|text| string_hash(text)).collect();
+    let order = match expected {
+        None => table_order(&hashes),
+        Some(expected) => {
+            let room = if expected < 3 { expected + 1 } else { expected * 4 / 3 + 1 };
+            let buckets = room.next_power_of_two();
+            let mut order: Vec<usize> = (0..hashes.len()).collect();
+            order.sort_by_key(|entry| (hashes[*entry] ^ (hashes[*entry] >> 16)) as usize & (buckets - 1));
+            order
+        }
+    };
+    order.into_iter().map(|entry| texts[entry]).collect()
+}
+
 /// How many buckets a table has after this many entries were added.
 fn bucket_count(entries: usize, bucket_of: impl Fn(usize, usize) -> usize) -> usize {
     let mut chains = vec![0usize; BUCKETS_MIN];
@@ -48,6 +65,14 @@ mod tests {
     fn order<'a>(keys: &[&'a str]) -> Vec<&'a str> {
         let hashes: Vec<u32> = keys.iter().map(|key| string_hash(key)).collect();
         table_order(&hashes).into_iter().map(|entry| keys[entry]).collect()
+    }
+
+    /// As CreateTable listed them when it was tried.
+    #[test]
+    fn sets_made_for_a_number_of_elements_are_smaller() {
+        assert_eq!(hash_set_order(&["pk", "sk", "a", "b", "c"], Some(5)), ["sk", "a", "b", "pk", "c"]);
+        assert_eq!(hash_set_order(&["pk", "sk", "a"], None), ["a", "sk", "pk"]);
+        assert_eq!(hash_set_order(&["pk", "sk"], Some(2)), ["sk", "pk"]);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! source with the other expressions, the shape before the table is looked up,
 //! and then whether they fit the schema of the table or index.
 
+mod of_index;
+
 use super::condition::ConditionTree;
 use super::legacy::{AttributeComparison, ComparisonOperator};
 use super::operators::Comparator;
@@ -64,9 +66,13 @@ impl KeyConditionExpression {
     /// The conditions, if they have the shape of key conditions. To be called
     /// after all expressions of the request were parsed.
     pub fn conditions(&self) -> Result<KeyConditions, ExpressionError> {
+        self.conditions_at_most(TABLE_CONDITIONS_MAX)
+    }
+
+    fn conditions_at_most(&self, count_max: usize) -> Result<KeyConditions, ExpressionError> {
         let mut conditions = Vec::new();
         self.collect(&mut conditions).map_err(ExpressionError::new)?;
-        KeyConditions::new(conditions)
+        KeyConditions::new(conditions, count_max)
     }
 
     fn collect(&self, conditions: &mut Vec<AttributeCondition>) -> Result<(), String> {
@@ -145,6 +151,13 @@ impl KeyConditionExpression {
 impl KeyConditions {
     /// The conditions that `KeyConditions` are.
     pub fn from_comparisons(comparisons: Vec<AttributeComparison>) -> Result<KeyConditions, ExpressionError> {
+        KeyConditions::of_comparisons(comparisons, TABLE_CONDITIONS_MAX)
+    }
+
+    fn of_comparisons(
+        comparisons: Vec<AttributeComparison>,
+        count_max: usize,
+    ) -> Result<KeyConditions, ExpressionError> {
         comparisons.iter().try_for_each(AttributeComparison::check)?;
         let conditions = comparisons.into_iter().map(|comparison| {
             let operator = match (comparison.operator, comparison.operator.comparator()) {
@@ -155,14 +168,14 @@ impl KeyConditions {
             };
             AttributeCondition { name: comparison.name.into_boxed_str(), operator, values: comparison.values }
         });
-        KeyConditions::new(conditions.collect())
+        KeyConditions::new(conditions.collect(), count_max)
     }
 
-    fn new(conditions: Vec<AttributeCondition>) -> Result<KeyConditions, ExpressionError> {
-        match conditions.len() {
-            1 | 2 => Ok(KeyConditions { conditions }),
-            _ => Err(ExpressionError::new("Conditions can be of length 1 or 2 only")),
+    fn new(conditions: Vec<AttributeCondition>, count_max: usize) -> Result<KeyConditions, ExpressionError> {
+        if conditions.is_empty() || conditions.len() > count_max {
+            return Err(ExpressionError::new(TOO_MANY));
         }
+        Ok(KeyConditions { conditions })
     }
 
     /// The conditions as those on the keys of a table or index.
@@ -246,6 +259,10 @@ fn check_not_empty(attribute: &KeyAttribute, values: &[KeyValue]) -> Result<(), 
     }
 }
 
+/// A table's key has two attributes at most.
+const TABLE_CONDITIONS_MAX: usize = 2;
+
+const TOO_MANY: &str = "Conditions can be of length 1 or 2 only";
 const NOT_SUPPORTED: &str = "Query key condition not supported";
 
 #[cfg(test)]

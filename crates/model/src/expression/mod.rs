@@ -32,6 +32,7 @@ mod update;
 pub use condition::Condition;
 pub(crate) use condition::{Operand, Term};
 pub use error::ExpressionError;
+pub use hash_order::hash_set_order;
 pub use key_condition::{KeyCondition, KeyConditionExpression, KeyConditions};
 pub use legacy::{
     AttributeComparison, ComparisonOperator, ConditionalOperator, Expectation, check_conditional_operator,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::condition::check_key_access;
+use super::condition::{check_index_key_access, check_key_access};
 use super::lexer::{TokenKind, Tokens};
 use super::path::Path;
 use super::path_tree::PathTree;
@@ -10,6 +10,7 @@ use super::placeholders::Placeholders;
 use super::tree::Tree;
 use super::{ExpressionError, ExpressionKind};
 use crate::attribute::Item;
+use crate::index::IndexSchema;
 use crate::key::KeySchema;
 
 /// The parts of an item to return.
@@ -60,6 +61,14 @@ impl Projection {
     /// Refuses paths that lead below a key attribute, which is always a scalar.
     pub fn check_key_access(&self, schema: &KeySchema) -> Result<(), ExpressionError> {
         check_key_access(&self.paths, schema)
+    }
+
+    /// Refuses paths that lead below a key attribute of an index.
+    pub fn check_index_key_access<'a>(
+        &self,
+        indexes: impl IntoIterator<Item = &'a IndexSchema>,
+    ) -> Result<(), ExpressionError> {
+        check_index_key_access(&self.paths, indexes)
     }
 
     /// The projected parts of an item, nested as in the item. Of a list only

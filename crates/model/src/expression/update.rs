@@ -12,13 +12,14 @@ mod tests;
 pub use attributes::{AttributeUpdate, UpdateAction};
 pub(crate) use built::{Change, ChangeValue};
 
-use super::condition::check_key_access;
+use super::condition::{check_index_key_access, check_key_access};
 use super::path::Path;
 use super::path_tree::PathTree;
 use super::placeholders::Placeholders;
 use super::tree::{NodeId, Tree};
 use super::{ExpressionError, ExpressionKind};
 use crate::attribute::{AttributeValue, Item};
+use crate::index::{IndexKeyError, IndexSchema};
 use crate::key::KeySchema;
 
 /// What an update does with an item.
@@ -96,6 +97,50 @@ impl Update {
     /// Refuses values read from below a key attribute, which is always a scalar.
     pub fn check_key_access(&self, schema: &KeySchema) -> Result<(), ExpressionError> {
         check_key_access(&self.tree.paths, schema)
+    }
+
+    /// Refuses to change or read what would be below a key attribute of an index.
+    pub fn check_index_key_access<'a>(
+        &self,
+        indexes: impl IntoIterator<Item = &'a IndexSchema>,
+    ) -> Result<(), ExpressionError> {
+        let paths: Vec<&Path> = self.targets().chain(&self.tree.paths).collect();
+        check_index_key_access(paths, indexes)
+    }
+
+    /// Refuses values of the request that cannot be what they would be: a key attribute of an index.
+    pub fn check_index_keys<'a>(
+        &self,
+        indexes: impl IntoIterator<Item = &'a IndexSchema>,
+    ) -> Result<(), IndexKeyError> {
+        let given: Vec<(&str, &AttributeValue)> = self
+            .actions
+            .iter()
+            .filter_map(|action| Some((action.target.name(), self.given_value(action)?)))
+            .collect();
+        let mut first: Option<(&str, IndexKeyError)> = None;
+        for index in indexes {
+            let error = given.iter().find_map(|(name, value)| index.check_given(name, value).err());
+            // The service names the index whose name comes first.
+            if let Some(error) = error
+                && first.as_ref().is_none_or(|(name, _)| *name > index.name.as_str())
+            {
+                first = Some((&index.name, error));
+            }
+        }
+        first.map_or(Ok(()), |(_, error)| Err(error))
+    }
+
+    /// The value to which an action sets a top-level attribute, if the request shows it.
+    fn given_value<'a>(&'a self, action: &'a Action) -> Option<&'a AttributeValue> {
+        if action.section != Section::Set || !action.target.steps().is_empty() {
+            return None;
+        }
+        match &action.operand {
+            Operand::None => None,
+            Operand::Node(id) => self.tree.value(*id).map(|value| &**value),
+            Operand::Value(value) => Some(value),
+        }
     }
 
     /// The item as it is after the update: `None` where there was none and

@@ -18,6 +18,21 @@ fn schema(hash: KeyType, range: Option<KeyType>) -> KeySchema {
     KeySchema { hash: attribute("a", hash), range: range.map(|range| attribute("b", range)) }
 }
 
+#[test]
+fn items_of_one_partition_are_one_collection() {
+    let schema = schema(KeyType::S, Some(KeyType::N));
+    let row = |hash: &str, range: i64| {
+        let hash = KeyValue::S(hash.into());
+        item_key(&PrimaryKey { hash, range: Some(KeyValue::N(range.into())) })
+    };
+    let collection = schema.collection_row(&row("ab", 1)).unwrap();
+    assert_eq!(collection[0], 0x02);
+    assert_eq!(collection[1..], row("ab", 1)[1..13]);
+    assert_eq!(schema.collection_row(&row("ab", 2)), Some(collection.clone()));
+    assert_ne!(schema.collection_row(&row("abc", 1)), Some(collection));
+    assert_eq!(schema.collection_row(b"\x10short"), None);
+}
+
 /// The service's answers to PutItem, as they were measured.
 #[test]
 fn an_item_without_a_valid_key_is_refused_in_the_services_words() {

@@ -139,7 +139,7 @@ impl Engine {
         let data_keys = keyring.open(&table_key).map_err(keyring_error)?;
         drop(table_key);
         self.check_manifest(&record).await?;
-        let opening = self.opening(&record, keyring, data_keys, key_status).await?;
+        let opening = self.opening(table, &record, keyring, data_keys, key_status).await?;
         if let Some(caller) = asker {
             opening.callers.renewed(caller, self.clock().now_millis());
         }
@@ -157,6 +157,7 @@ impl Engine {
 
     async fn opening(
         &self,
+        table: &Table,
         record: &TableRecord,
         keyring: Keyring,
         data_keys: DataKeys,
@@ -167,8 +168,9 @@ impl Engine {
         let cache = Arc::clone(&self.parts.block_cache);
         let database =
             Database::open(&record.folder(), Arc::new(store), cache, &self.parts.place.doors).await?;
+        let item_cache = Arc::clone(&self.item_cache);
         Ok(Opening::new(
-            OpenTable::new(database, data_keys, Arc::clone(&self.item_cache), record.counted),
+            OpenTable::new(database, data_keys, item_cache, record.counted, table.indexes()),
             Callers::new(self.parts.callers),
             keyring,
             key_status,

@@ -83,6 +83,9 @@ impl Engine {
                 // Nobody tells us when a key elsewhere comes back. On success the table is open again.
                 let _ = self.open(&table, None).await;
             }
+            if record.inaccessible_millis.is_none() {
+                self.work_on_indexes(&table);
+            }
             if now_millis - table.counted_millis() >= COUNT_MILLIS {
                 self.save_count(&table, now_millis).await;
                 self.renew_data_keys(&table).await;
@@ -116,12 +119,12 @@ impl Engine {
         while Arc::strong_count(&opening) > 1 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let counted = opening.table.counted();
+        let counted = table.counted_record(opening.table.counted());
         opening.table.close().await?;
-        let record = table.record();
-        let manifest_id = opening.table.manifest_id().max(record.manifest_id);
-        if (record.counted, record.manifest_id) != (counted, manifest_id) {
-            self.save(table, TableRecord { counted, manifest_id, ..(*record).clone() }).await?;
+        let manifest_id = opening.table.manifest_id().max(counted.manifest_id);
+        let closed = TableRecord { manifest_id, ..counted };
+        if closed != *table.record() {
+            self.save(table, closed).await?;
         }
         Ok(())
     }
@@ -131,10 +134,10 @@ impl Engine {
         let Ok(_turn) = table.turn.try_lock() else { return };
         table.mark_counted(now_millis);
         let record = table.record();
-        let counted = opening.table.counted();
-        if record.counted != counted && !record.deleting {
+        let counted = table.counted_record(opening.table.counted());
+        if counted != *record && !record.deleting {
             // A lost count is caught up by the next round.
-            let _ = self.save(table, TableRecord { counted, ..(*record).clone() }).await;
+            let _ = self.save(table, counted).await;
         }
     }
 

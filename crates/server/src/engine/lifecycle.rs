@@ -15,7 +15,8 @@ use strongroom_seal::keyring::{Keyring, WrappedTableKey};
 
 use super::access::{keyring_error, store_id};
 use super::catalogue::Engine;
-use super::record::{Counted, Protection, TableRecord};
+use super::index::{IndexRecord, IndexState, ProjectionRecord};
+use super::record::{Counted, Protection, TableRecord, first_index};
 use super::table::Table;
 use super::table_options::{PassingStatus, TableOptions};
 use crate::auth::Caller;
@@ -42,6 +43,41 @@ pub struct NewTable {
     pub key: Option<String>,
     /// Throughput, policy and the like.
     pub options: TableOptions,
+    /// The secondary indexes.
+    pub indexes: Vec<NewIndex>,
+}
+
+/// A secondary index that is asked for, checked.
+pub struct NewIndex {
+    /// Its name.
+    pub name: String,
+    /// Whether it is a local secondary index.
+    pub local: bool,
+    /// The partition key's attributes: names and types.
+    pub hash: Vec<(String, String)>,
+    /// The sort key's attributes, likewise.
+    pub range: Vec<(String, String)>,
+    /// Which attributes its entries have.
+    pub projection: ProjectionRecord,
+    /// Provisioned read and write units of a global index, or none.
+    pub provisioned: Option<(i64, i64)>,
+}
+
+impl NewIndex {
+    /// The record of the index in a table that has no items yet.
+    pub fn record(self, number: u16) -> IndexRecord {
+        IndexRecord {
+            name: self.name,
+            number,
+            local: self.local,
+            hash: self.hash,
+            range: self.range,
+            projection: self.projection,
+            provisioned: self.provisioned,
+            state: IndexState::Active,
+            counted: Counted::default(),
+        }
+    }
 }
 
 /// Why a table was not created.
@@ -94,6 +130,8 @@ impl Engine {
             manifest_id: 0,
             switches_millis: Vec::new(),
             counted: Counted::default(),
+            next_index: first_index() + u16::try_from(new.indexes.len()).unwrap_or(u16::MAX - 1),
+            indexes: (first_index()..).zip(new.indexes).map(|(number, index)| index.record(number)).collect(),
             options,
         };
         match self.first_keyring(&record).await {

@@ -7,6 +7,7 @@ mod access;
 mod callers;
 mod catalogue;
 mod debts;
+mod index;
 mod item_cache;
 mod jobs;
 mod lifecycle;
@@ -22,8 +23,11 @@ mod tests;
 pub use access::AccessError;
 pub use callers::{CallerRules, CallerScope, Renewal};
 pub use catalogue::{Engine, EngineParts};
-pub use lifecycle::{CreateError, NewTable};
-pub use open_table::{Change, OpenTable, Range};
+pub use index::{
+    CollectionFull, Index, IndexRecord, IndexSet, IndexState, IndexWrite, IndexWrites, ProjectionRecord,
+};
+pub use lifecycle::{CreateError, NewIndex, NewTable};
+pub use open_table::{Change, Changed, OpenTable, Range};
 pub use record::{Counted, Protection, TableRecord};
 pub use switch::SwitchError;
 pub use table::{Opening, Table};

@@ -1,16 +1,18 @@
 //! A table that is open: its database, its keys, and the rules of reading and writing rows.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use bytes::Bytes;
+use parking_lot::RwLock;
 use strongroom_model::stored;
 use strongroom_seal::data_keys::DataKeys;
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::index::{CollectionFull, IndexSet, IndexWrites, Upkeep, collection_bytes};
 use super::item_cache::{Entry, ItemCache};
 use super::record::Counted;
-use crate::storage::{Batch, Database, Order, StorageError, Visibility, Written};
+use crate::storage::{Batch, Database, Order, Scan, StorageError, Visibility, Written};
 
 /// One opening of a table.
 pub struct OpenTable {
@@ -19,9 +21,23 @@ pub struct OpenTable {
     cache: Arc<ItemCache>,
     cache_scope: u32,
     latches: Box<[Mutex<()>; LATCHES]>,
+    collection_latches: Box<[Mutex<()>; COLLECTION_LATCHES]>,
     last_sequence: AtomicU64,
     items: AtomicI64,
     bytes: AtomicI64,
+    // Whether there are indexes: a table without any looks no further.
+    is_indexed: AtomicBool,
+    indexes: RwLock<Arc<IndexSet>>,
+}
+
+/// What became of one key.
+pub struct Changed {
+    /// What was stored before.
+    pub before: Option<Bytes>,
+    /// What is stored now.
+    pub after: Option<Bytes>,
+    /// What it did to the indexes.
+    pub indexes: IndexWrites,
 }
 
 /// What a writer decides about one key, having seen its newest state.
@@ -38,6 +54,7 @@ pub enum Change {
 pub type Range = strongroom_model::key::KeyRange;
 
 const LATCHES: usize = 256;
+const COLLECTION_LATCHES: usize = 32;
 
 impl OpenTable {
     /// Takes over an open database.
@@ -46,13 +63,17 @@ impl OpenTable {
         data_keys: Arc<DataKeys>,
         cache: Arc<ItemCache>,
         counted: Counted,
+        indexes: Arc<IndexSet>,
     ) -> Self {
         Self {
+            is_indexed: AtomicBool::new(!indexes.is_empty()),
+            indexes: RwLock::new(indexes),
             database,
             data_keys,
             cache_scope: cache.new_scope(),
             cache,
             latches: Box::new(std::array::from_fn(|_| Mutex::new(()))),
+            collection_latches: Box::new(std::array::from_fn(|_| Mutex::new(()))),
             last_sequence: AtomicU64::new(0),
             items: AtomicI64::new(counted.items),
             bytes: AtomicI64::new(counted.bytes),
@@ -84,16 +105,25 @@ impl OpenTable {
 
     /// Changes one key: `decide` sees its newest state, durable or not, and says what becomes of it.
     /// Returns `decide`'s result once everything it saw and did is durable.
-    pub async fn change<T, E: From<StorageError>>(
+    pub async fn change<T, E: From<StorageError> + From<CollectionFull>>(
         &self,
         key: &[u8],
         decide: impl FnOnce(Option<&Bytes>) -> Result<(Change, T), E>,
     ) -> Result<T, E> {
+        Ok(self.change_indexed(key, decide).await?.0)
+    }
+
+    /// Like [`OpenTable::change`], and says what was done to the indexes.
+    pub async fn change_indexed<T, E: From<StorageError> + From<CollectionFull>>(
+        &self,
+        key: &[u8],
+        decide: impl FnOnce(Option<&Bytes>) -> Result<(Change, T), E>,
+    ) -> Result<(T, IndexWrites), E> {
         let (outcome, sequence) = {
             let latch = self.latch(key).lock().await;
             let newest = self.newest(key).await?;
             match decide(newest.stored.as_ref()) {
-                Ok((Change::Keep, answer)) => (Ok(answer), newest.sequence),
+                Ok((Change::Keep, answer)) => (Ok((answer, IndexWrites::default())), newest.sequence),
                 // A refusal rests on what it saw: it must not be told before that is durable.
                 Err(refusal) => (Err(refusal), newest.sequence),
                 Ok((change, answer)) => {
@@ -110,13 +140,28 @@ impl OpenTable {
                             None
                         }
                     };
+                    let mut upkeep = Upkeep::of(self);
+                    let mut index_writes = IndexWrites::default();
+                    if let Some(upkeep) = &mut upkeep {
+                        let (before, after) = (newest.stored.as_ref(), stored.as_ref());
+                        // Set apart, so that writes of tables without indexes stay small.
+                        index_writes = Box::pin(async {
+                            let writes = upkeep.item(&key, before, after, &mut batch).await?;
+                            upkeep.complete::<E>(&mut batch).await?;
+                            Ok::<_, E>(writes)
+                        })
+                        .await?;
+                    }
                     let written = self.database.apply(batch).await?;
                     self.count(newest.stored.as_ref(), stored.as_ref());
                     let sequence = self.applied(&written);
+                    if let Some(upkeep) = upkeep {
+                        upkeep.applied(sequence);
+                    }
                     self.cache.set(self.cache_scope, key, Entry { stored, sequence });
                     drop(latch);
                     written.durable().await?;
-                    return Ok(answer);
+                    return Ok((answer, index_writes));
                 }
             }
         };
@@ -127,38 +172,43 @@ impl OpenTable {
     }
 
     /// Puts and deletes several different keys in one batch, without conditions.
-    /// Returns what was stored at each before and is stored after.
-    pub async fn change_all(
+    pub async fn change_all<E: From<StorageError> + From<CollectionFull>>(
         &self,
         changes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    ) -> Result<Vec<(Option<Bytes>, Option<Bytes>)>, StorageError> {
-        // Latches are taken in their order, so that two batches never wait for each other.
-        let mut stripes: Vec<usize> = changes.iter().map(|(key, _)| stripe(key)).collect();
-        stripes.sort_unstable();
-        stripes.dedup();
-        let mut held: Vec<MutexGuard<'_, ()>> = Vec::with_capacity(stripes.len());
-        for stripe in stripes {
-            held.push(self.latches[stripe].lock().await);
-        }
+    ) -> Result<Vec<Changed>, E> {
+        let held = self.latches(changes.iter().map(|(key, _)| key.as_slice())).await;
+        let mut upkeep = Upkeep::of(self);
         let mut batch = Batch::new();
         let mut entries = Vec::with_capacity(changes.len());
         for (key, item) in changes {
-            let before = self.newest(&key).await?;
+            let before = self.newest(&key).await?.stored;
             let key = Bytes::from(key);
-            let stored = item.map(Bytes::from);
-            match &stored {
+            let after = item.map(Bytes::from);
+            match &after {
                 Some(item) => batch.put_bytes(key.clone(), item.clone()),
                 None => batch.delete(&key),
             }
-            entries.push((key, before.stored, stored));
+            let indexes = match &mut upkeep {
+                None => IndexWrites::default(),
+                Some(upkeep) => {
+                    Box::pin(upkeep.item(&key, before.as_ref(), after.as_ref(), &mut batch)).await?
+                }
+            };
+            entries.push((key, Changed { before, after, indexes }));
+        }
+        if let Some(upkeep) = &mut upkeep {
+            Box::pin(upkeep.complete::<E>(&mut batch)).await?;
         }
         let written = self.database.apply(batch).await?;
         let sequence = self.applied(&written);
+        if let Some(upkeep) = upkeep {
+            upkeep.applied(sequence);
+        }
         let mut outcome = Vec::with_capacity(entries.len());
-        for (key, before, stored) in entries {
-            self.count(before.as_ref(), stored.as_ref());
-            self.cache.set(self.cache_scope, key, Entry { stored: stored.clone(), sequence });
-            outcome.push((before, stored));
+        for (key, changed) in entries {
+            self.count(changed.before.as_ref(), changed.after.as_ref());
+            self.cache.set(self.cache_scope, key, Entry { stored: changed.after.clone(), sequence });
+            outcome.push(changed);
         }
         drop(held);
         written.durable().await?;
@@ -174,14 +224,19 @@ impl OpenTable {
         consistent: bool,
         mut visit: impl FnMut(Bytes, Bytes) -> Result<bool, E>,
     ) -> Result<bool, E> {
-        let visibility = if consistent { Visibility::Durable } else { Visibility::Applied };
-        let mut scan = self.database.scan(range, order, visibility).await?;
+        let mut scan = self.rows(range, order, consistent).await?;
         while let Some((key, stored)) = scan.next().await? {
             if !visit(key, stored)? {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// The rows of `range` in order, one after the other.
+    pub async fn rows(&self, range: Range, order: Order, consistent: bool) -> Result<Scan, StorageError> {
+        let visibility = if consistent { Visibility::Durable } else { Visibility::Applied };
+        self.database.scan(range, order, visibility).await
     }
 
     /// How large the table is.
@@ -254,6 +309,82 @@ impl OpenTable {
             self.items.fetch_add(items, Ordering::Relaxed);
         }
         self.bytes.fetch_add(bytes(after) - bytes(before), Ordering::Relaxed);
+    }
+
+    /// From now on, writes maintain these indexes; those that are under way may still maintain the former ones.
+    pub(super) fn set_indexes(&self, indexes: Arc<IndexSet>) {
+        let is_indexed = !indexes.is_empty();
+        *self.indexes.write() = indexes;
+        self.is_indexed.store(is_indexed, Ordering::Release);
+    }
+
+    // The indexes to maintain. To be asked for under the latch of the item that is written.
+    pub(super) fn indexes(&self) -> Option<Arc<IndexSet>> {
+        self.is_indexed.load(Ordering::Acquire).then(|| Arc::clone(&self.indexes.read()))
+    }
+
+    /// Returns once no write is under way that began before this was called.
+    pub(super) async fn writes_passed(&self) {
+        for latch in self.latches.iter() {
+            drop(latch.lock().await);
+        }
+    }
+
+    /// A row's newest applied value, past the cache. The caller holds the key's latch.
+    pub(super) async fn newest_row(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+        self.database.get(key, Visibility::Applied).await
+    }
+
+    /// A row's newest applied value. The caller holds the row's latch, whatever that is.
+    pub(super) async fn newest_value(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+        Ok(self.newest(key).await?.stored)
+    }
+
+    /// A row was applied; the caller holds its latch.
+    pub(super) fn remember(&self, key: Bytes, stored: Option<Bytes>, sequence: u64) {
+        self.cache.set(self.cache_scope, key, Entry { stored, sequence });
+    }
+
+    // The latches of the sizes of item collections.
+    pub(super) async fn collection_latches<'a>(
+        &self,
+        rows: impl Iterator<Item = &'a [u8]>,
+    ) -> Vec<MutexGuard<'_, ()>> {
+        let mut stripes: Vec<usize> = rows.map(|row| stripe(row) % COLLECTION_LATCHES).collect();
+        stripes.sort_unstable();
+        stripes.dedup();
+        let mut held = Vec::with_capacity(stripes.len());
+        for stripe in stripes {
+            held.push(self.collection_latches[stripe].lock().await);
+        }
+        held
+    }
+
+    /// How large the collection of an item is: all items of its partition with their entries in local indexes.
+    /// None in a table without local indexes.
+    pub async fn collection_bytes(&self, row: &[u8]) -> Result<Option<u64>, StorageError> {
+        let Some(indexes) = self.indexes() else { return Ok(None) };
+        let Some(collection) = indexes.local().and_then(|local| local.table.collection_row(row)) else {
+            return Ok(None);
+        };
+        let value = self.database.get(&collection, Visibility::Applied).await?;
+        collection_bytes(value.as_ref()).map(Some)
+    }
+
+    pub(super) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    // The latches of several keys, taken in their order, so that nobody waits for each other.
+    pub(super) async fn latches<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) -> Vec<MutexGuard<'_, ()>> {
+        let mut stripes: Vec<usize> = keys.map(stripe).collect();
+        stripes.sort_unstable();
+        stripes.dedup();
+        let mut held = Vec::with_capacity(stripes.len());
+        for stripe in stripes {
+            held.push(self.latches[stripe].lock().await);
+        }
+        held
     }
 
     fn latch(&self, key: &[u8]) -> &Mutex<()> {

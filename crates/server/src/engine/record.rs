@@ -1,16 +1,17 @@
-//! What the catalogue keeps about a table.
+//! What the catalogue keeps about a table: see `docs/formats/table-record.md`.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use strongroom_model::key::{KeyAttribute, KeySchema, KeyType};
 
+use super::index::IndexRecord;
 use super::table_options::TableOptions;
 use crate::kms::table_kms::{KeyManager, TableContext};
 use crate::storage::StorageError;
 
 /// One table, as its row in the system store holds it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TableRecord {
     /// The table's id (a UUID): names its folder in the store and binds its objects.
@@ -52,6 +53,12 @@ pub struct TableRecord {
     pub switches_millis: Vec<i64>,
     /// Items and bytes when they were last counted; they may lag behind by seconds.
     pub counted: Counted,
+    /// The secondary indexes, in the order in which they were made.
+    #[serde(default)]
+    pub indexes: Vec<IndexRecord>,
+    /// The number of the next index.
+    #[serde(default = "first_index")]
+    pub next_index: u16,
     /// Throughput, policy and the like.
     #[serde(default)]
     pub options: TableOptions,
@@ -133,6 +140,11 @@ impl TableRecord {
         serde_json::from_slice(value)
             .map_err(|error| StorageError::Damaged(format!("a catalogue row does not parse: {error}")))
     }
+}
+
+/// The number of a table's first index.
+pub fn first_index() -> u16 {
+    1
 }
 
 /// The first byte of the catalogue's rows in the system store.

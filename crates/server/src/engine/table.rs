@@ -8,8 +8,9 @@ use strongroom_model::key::KeySchema;
 use strongroom_seal::keyring::Keyring;
 
 use super::callers::Callers;
+use super::index::IndexSet;
 use super::open_table::OpenTable;
-use super::record::TableRecord;
+use super::record::{Counted, TableRecord};
 use crate::kms::key::{KeyStatus, SeenStatus};
 use crate::kms::table_kms::TableKmsError;
 
@@ -18,6 +19,9 @@ pub struct Table {
     /// The primary key's schema; it never changes.
     pub schema: KeySchema,
     record: RwLock<Arc<TableRecord>>,
+    indexes: RwLock<Arc<IndexSet>>,
+    /// Whether a task works on the table's indexes.
+    pub(super) building: AtomicBool,
     opening: RwLock<Option<Arc<Opening>>>,
     /// Held by whoever opens or closes the table, or changes its record.
     pub(super) turn: tokio::sync::Mutex<()>,
@@ -102,8 +106,12 @@ pub(super) struct Refusal {
 impl Table {
     /// A table that is not open.
     pub fn new(record: TableRecord) -> Self {
+        let schema = record.schema();
+        let indexes = IndexSet::new(&record.indexes, &schema, &IndexSet::default());
         Self {
-            schema: record.schema(),
+            schema,
+            indexes: RwLock::new(Arc::new(indexes)),
+            building: AtomicBool::new(false),
             record: RwLock::new(Arc::new(record)),
             opening: RwLock::new(None),
             turn: tokio::sync::Mutex::new(()),
@@ -119,8 +127,34 @@ impl Table {
         Arc::clone(&self.record.read())
     }
 
+    /// The secondary indexes.
+    pub fn indexes(&self) -> Arc<IndexSet> {
+        Arc::clone(&self.indexes.read())
+    }
+
     pub(super) fn set_record(&self, record: TableRecord) {
+        let indexes = self.indexes();
+        if !record.indexes.iter().eq(indexes.iter().map(|index| &index.record)) {
+            let indexes = Arc::new(IndexSet::new(&record.indexes, &self.schema, &indexes));
+            *self.indexes.write() = Arc::clone(&indexes);
+            if let Some(opening) = self.opening.read().as_ref() {
+                opening.table.set_indexes(indexes);
+            }
+        }
         *self.record.write() = Arc::new(record);
+    }
+
+    /// The record with the figures of this moment; `counted` are the table's own.
+    pub(super) fn counted_record(&self, counted: Counted) -> TableRecord {
+        let mut record = (*self.record()).clone();
+        record.counted = counted;
+        let indexes = self.indexes();
+        for index in &mut record.indexes {
+            if let Some(live) = indexes.by_number(index.number) {
+                index.counted = live.counted();
+            }
+        }
+        record
     }
 
     /// The opening that requests work on, if the table is open and works.

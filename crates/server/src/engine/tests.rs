@@ -1,5 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod indexes;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -20,6 +22,13 @@ use crate::kms::table_kms::TableKmsError;
 use crate::kms::{Kms, LocalTableKms};
 use crate::service::{Output, Request, kms as kms_api};
 use crate::storage::{BlockCache, DataSetting, Place, StorageError, SystemStore};
+
+// The tables here have no item collections, and what changes them fails for storage's reasons only.
+impl From<CollectionFull> for StorageError {
+    fn from(full: CollectionFull) -> Self {
+        Self::Damaged(full.to_string())
+    }
+}
 
 #[derive(Debug)]
 struct HandClock(AtomicI64);
@@ -110,6 +119,7 @@ impl World {
             deletion_protection: false,
             tags: Default::default(),
             key: key.map(str::to_owned),
+            indexes: Vec::new(),
             options: crate::engine::TableOptions::default(),
         };
         self.engine.create(&caller(), new).await.unwrap()

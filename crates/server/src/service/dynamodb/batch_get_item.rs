@@ -35,6 +35,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
             .collect::<Result<Vec<_>, ApiError>>()?;
         if let Some(projection) = &read.projection {
             projection.check_key_access(&found.schema)?;
+            projection.check_index_key_access(found.indexes().schemas())?;
         }
         plans.push((read, found, rows));
     }

@@ -1,15 +1,16 @@
 //! BatchWriteItem.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use strongroom_model::attribute::Item;
 use strongroom_model::key::{self as model_key, KeyError, KeySchema};
-use strongroom_model::{size, stored};
+use strongroom_model::{index, size, stored};
 
-use super::{capacity, input, key, table};
-use crate::engine::Engine;
+use super::capacity::Units;
+use super::{capacity, collection_metrics, input, key, table};
+use crate::engine::{Engine, IndexSet};
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
 
@@ -18,6 +19,7 @@ const REQUESTS_MAX: usize = 25;
 /// Runs BatchWriteItem. The writes of one table become durable together.
 pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
     let wanted = capacity::wanted(&request.input);
+    let metrics_wanted = collection_metrics::wanted(&request.input);
     let Some(Value::Object(tables)) = input::take(&mut request.input, "RequestItems") else {
         return Ok(json!({ "UnprocessedItems": {} }).into());
     };
@@ -30,37 +32,57 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     for (reference, requests) in tables {
         let found = table::for_items(engine, &request.caller, &reference)?;
         let Value::Array(requests) = requests else { continue };
+        let indexes = found.indexes();
         let mut changes = Vec::with_capacity(requests.len());
         let mut seen = HashSet::new();
         for one in requests {
-            let change = change(&found.schema, one)?;
+            let change = change(&found.schema, &indexes, one)?;
             if !seen.insert(change.0.clone()) {
                 return Err(ApiError::validation("Provided list of item keys contains duplicates"));
             }
             changes.push(change);
         }
-        plans.push((found, changes));
+        plans.push((found, indexes, changes));
     }
     let mut consumed = Vec::new();
-    for (found, changes) in plans {
+    let mut metrics = Map::new();
+    for (found, indexes, changes) in plans {
         let opening = table::open_for_items(engine, &found, &request.caller).await?;
-        let before = opening.table.change_all(changes).await?;
-        let units: f64 = before
-            .iter()
-            .map(|(before, after)| {
-                size::write_units(stored_bytes(before.as_ref()).max(stored_bytes(after.as_ref())))
-            })
-            .sum();
-        consumed.extend(wanted.of(&found.record().name, units));
+        let mut collections = BTreeMap::new();
+        if metrics_wanted && indexes.local().is_some() {
+            collections
+                .extend(changes.iter().map(|(row, _)| (found.schema.collection_row(row), row.clone())));
+        }
+        let changed = opening.table.change_all::<ApiError>(changes).await?;
+        let mut sizes = Vec::with_capacity(collections.len());
+        for row in collections.into_values() {
+            sizes.extend(collection_metrics::of(true, &opening.table, &found, &row).await?);
+        }
+        if !sizes.is_empty() {
+            metrics.insert(found.record().name.clone(), Value::Array(sizes));
+        }
+        let mut units = Units::default();
+        for one in &changed {
+            let (before, after) = (stored_bytes(one.before.as_ref()), stored_bytes(one.after.as_ref()));
+            units.add_write(before, after, &one.indexes, &indexes);
+        }
+        consumed.extend(wanted.of_units(&found.record().name, &units));
     }
     let mut answer = json!({ "UnprocessedItems": {} });
     if wanted != capacity::Wanted::None {
         answer["ConsumedCapacity"] = Value::Array(consumed);
     }
+    if !metrics.is_empty() {
+        answer["ItemCollectionMetrics"] = Value::Object(metrics);
+    }
     Ok(answer.into())
 }
 
-fn change(schema: &KeySchema, mut one: Value) -> Result<(Vec<u8>, Option<Vec<u8>>), ApiError> {
+fn change(
+    schema: &KeySchema,
+    indexes: &IndexSet,
+    mut one: Value,
+) -> Result<(Vec<u8>, Option<Vec<u8>>), ApiError> {
     let put = input::take(&mut one, "PutRequest");
     let delete = input::take(&mut one, "DeleteRequest");
     match (put, delete) {
@@ -70,6 +92,7 @@ fn change(schema: &KeySchema, mut one: Value) -> Result<(Vec<u8>, Option<Vec<u8>
                 return Err(ApiError::validation("Item size has exceeded the maximum allowed size"));
             }
             let row = row_of_item(schema, &item)?;
+            index::check_item(indexes.schemas(), &item)?;
             Ok((row, Some(stored::encode(&item).map_err(input::value_error)?)))
         }
         (None, Some(mut delete)) => {

@@ -1,10 +1,9 @@
 //! CreateTable.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use super::encryption;
+use super::index_definitions::{TableKeys, table_keys};
 use super::{input, resource_policy, table, tags, throughput};
 use crate::engine::{Engine, NewTable};
 use crate::service::{Output, Request};
@@ -31,7 +30,6 @@ pub async fn run(engine: &Engine, request: Request) -> Result<Output, ApiError> 
 
 fn new_table(engine: &Engine, request: &Request) -> Result<NewTable, ApiError> {
     let body = &request.input;
-    input::refuse(body, &["LocalSecondaryIndexes", "GlobalSecondaryIndexes"])?;
     if body.get("StreamSpecification").and_then(|stream| input::flag(stream, "StreamEnabled")) == Some(true) {
         return Err(ApiError::validation("Strongroom does not support StreamSpecification yet"));
     }
@@ -40,7 +38,7 @@ fn new_table(engine: &Engine, request: &Request) -> Result<NewTable, ApiError> {
         ApiError::validation(format!("Invalid TableArn: Invalid ResourceArn provided as input {reference}"))
     })?;
     let provisioned = provisioned(body, None)?;
-    let (hash, range) = key_schema(body)?;
+    let TableKeys { hash, range, indexes } = table_keys(body, provisioned.is_none())?;
     let choice = encryption::choice(body.get("SSESpecification"))?;
     let now_millis = engine.clock().now_millis();
     let mut options = throughput::of_new_table(body, provisioned, &request.caller.region)?;
@@ -56,6 +54,7 @@ fn new_table(engine: &Engine, request: &Request) -> Result<NewTable, ApiError> {
         deletion_protection: input::flag(body, "DeletionProtectionEnabled").unwrap_or(false),
         tags: tags::tags(body.get("Tags"))?,
         key: choice.key().map(str::to_owned),
+        indexes,
         options,
     })
 }
@@ -85,63 +84,4 @@ pub fn provisioned(body: &Value, before: Option<Option<(i64, i64)>>) -> Result<O
             )),
         },
     }
-}
-
-type NameAndType = (String, String);
-
-fn key_schema(body: &Value) -> Result<(NameAndType, Option<NameAndType>), ApiError> {
-    let invalid =
-        |text: String| ApiError::validation(format!("One or more parameter values were invalid: {text}"));
-    let elements = body.get("KeySchema").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let definitions =
-        body.get("AttributeDefinitions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let mut types = BTreeMap::new();
-    for definition in definitions {
-        let name = input::text(definition, "AttributeName").unwrap_or_default();
-        let attribute_type = input::text(definition, "AttributeType").unwrap_or_default();
-        if types.insert(name, attribute_type).is_some() {
-            return Err(ApiError::validation("Cannot have two attributes with the same name"));
-        }
-    }
-    let names: Vec<&str> =
-        elements.iter().filter_map(|element| input::text(element, "AttributeName")).collect();
-    let kinds: Vec<&str> = elements.iter().filter_map(|element| input::text(element, "KeyType")).collect();
-    if kinds.first() != Some(&"HASH") {
-        return Err(ApiError::validation(
-            "Invalid KeySchema: The first KeySchemaElement is not a HASH key type",
-        ));
-    }
-    if let Some(second) = kinds.get(1) {
-        if names[0] == names[1] {
-            return Err(ApiError::validation(
-                "Both the Hash Key and the Range Key element in the KeySchema have the same name",
-            ));
-        }
-        if *second != "RANGE" {
-            return Err(ApiError::validation(
-                "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type",
-            ));
-        }
-    }
-    let defined = names.iter().all(|name| types.contains_key(name));
-    if !defined {
-        let known: Vec<&str> =
-            definitions.iter().filter_map(|definition| input::text(definition, "AttributeName")).collect();
-        return Err(invalid(format!(
-            "Some index key attributes are not defined in AttributeDefinitions. Keys: [{}], \
-             AttributeDefinitions: [{}]",
-            names.join(", "),
-            known.join(", ")
-        )));
-    }
-    if types.len() != names.len() {
-        return Err(invalid(
-            "Number of attributes in KeySchema does not exactly match number of attributes defined in \
-             AttributeDefinitions"
-                .to_owned(),
-        ));
-    }
-    let attribute = |name: &&str| ((*name).to_owned(), types[*name].to_owned());
-    let hash = attribute(&names[0]);
-    Ok((hash, names.get(1).map(attribute)))
 }

@@ -6,8 +6,9 @@ use strongroom_model::attribute::Item;
 use strongroom_model::expression::{Condition, ExpressionKind};
 use strongroom_model::json;
 
+use super::capacity::Units;
 use super::write::{self, Done, WriteParameters};
-use super::{expressions, input, key, legacy, table};
+use super::{collection_metrics, expressions, input, key, legacy, table};
 use crate::auth::Caller;
 use crate::engine::{Change, Engine, Table};
 use crate::service::{Output, Request};
@@ -39,14 +40,16 @@ pub async fn delete(
     condition: Option<&Condition>,
 ) -> Result<Done, ApiError> {
     let row = key::row_of_request(&found.schema, key)?;
+    let indexes = found.indexes();
     if let Some(condition) = condition {
         condition.check_key_access(&found.schema)?;
+        condition.check_index_key_access(indexes.schemas())?;
     }
     let opening = table::open_for_items(engine, found, caller).await?;
     let returns_old = parameters.return_values == "ALL_OLD";
-    let (before_bytes, old) = opening
+    let ((before_bytes, old), index_writes) = opening
         .table
-        .change(&row, |before| {
+        .change_indexed(&row, |before| {
             let before_bytes = write::stored_bytes(before)?;
             let change = if before.is_some() { Change::Delete } else { Change::Keep };
             let before = write::decode(before)?;
@@ -55,5 +58,8 @@ pub async fn delete(
         })
         .await?;
     let attributes = old.map(|old| json::item_to_json(&old));
-    Ok(Done { attributes, before_bytes, after_bytes: 0 })
+    let units = Units::of_write(before_bytes, 0, &index_writes, &indexes);
+    let collection_metrics =
+        collection_metrics::of(parameters.collection_metrics, &opening.table, found, &row).await?;
+    Ok(Done { attributes, units, collection_metrics })
 }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::index_updates::in_use;
 use super::table;
 use crate::engine::Engine;
 use crate::service::{Output, Request};
@@ -18,6 +19,9 @@ pub async fn run(engine: &Engine, request: Request) -> Result<Output, ApiError> 
         ));
     }
     table::check_at_rest(engine, &record)?;
+    if record.indexes.iter().any(|index| !index.is_complete()) {
+        return Err(in_use("Cannot delete table while indexes are being created, updated, or deleted."));
+    }
     if record.switch.is_some() {
         return Err(ApiError::new(
             "ResourceInUseException",

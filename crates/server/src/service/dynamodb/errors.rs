@@ -1,6 +1,6 @@
 //! The engine's errors as DynamoDB words them.
 
-use crate::engine::{AccessError, CreateError, SwitchError};
+use crate::engine::{AccessError, CollectionFull, CreateError, SwitchError};
 use crate::kms::table_kms::{KeyManager, TableKmsError};
 use crate::storage::StorageError;
 use crate::wire::ApiError;
@@ -18,6 +18,13 @@ impl From<StorageError> for ApiError {
             }
         };
         Self::new("InternalServerError", text).with_status(500).with_cause(error)
+    }
+}
+
+impl From<CollectionFull> for ApiError {
+    fn from(_: CollectionFull) -> Self {
+        // The documented text; what the service sends is not known.
+        Self::new("ItemCollectionSizeLimitExceededException", "Collection size exceeded.")
     }
 }
 

@@ -87,6 +87,7 @@ async fn read(
         limit: input::integer(body, "Limit").and_then(|limit| usize::try_from(limit).ok()),
         consistent: input::flag(body, "ConsistentRead").unwrap_or(false),
         count_only: false,
+        all_attributes: false,
         filter: select.condition,
         projection: select.projection,
         capacity: capacity::wanted(body),

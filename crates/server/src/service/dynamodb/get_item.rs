@@ -24,6 +24,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let row = key::row_of_request(&found.schema, &key)?;
     if let Some(projection) = &projection {
         projection.check_key_access(&found.schema)?;
+        projection.check_index_key_access(found.indexes().schemas())?;
     }
     let opening = table::open_for_items(engine, &found, &request.caller).await?;
     let stored = opening.table.read(&row, consistent).await?;

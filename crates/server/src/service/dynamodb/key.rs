@@ -1,12 +1,19 @@
 //! Primary keys of requests.
 
 use strongroom_model::attribute::Item;
+use strongroom_model::index::IndexKeyError;
 use strongroom_model::key::{KeyError, KeySchema, item_key};
 
 use crate::wire::ApiError;
 
 impl From<KeyError> for ApiError {
     fn from(error: KeyError) -> Self {
+        Self::validation(error.to_string())
+    }
+}
+
+impl From<IndexKeyError> for ApiError {
+    fn from(error: IndexKeyError) -> Self {
         Self::validation(error.to_string())
     }
 }

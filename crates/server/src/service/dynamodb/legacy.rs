@@ -34,7 +34,12 @@ pub fn filter(body: &mut Value, parameter: &str) -> Result<Option<Condition>, Ap
 
 /// `KeyConditions`.
 pub fn key_conditions(body: &mut Value) -> Result<KeyConditions, ApiError> {
-    Ok(KeyConditions::from_comparisons(comparisons(body, "KeyConditions")?)?)
+    let comparisons = comparisons(body, "KeyConditions")?;
+    Ok(if input::has(body, "IndexName") {
+        KeyConditions::from_comparisons_on_index(comparisons)?
+    } else {
+        KeyConditions::from_comparisons(comparisons)?
+    })
 }
 
 /// The update that `AttributeUpdates` are, if there is anything to update.

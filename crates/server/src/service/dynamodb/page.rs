@@ -1,17 +1,17 @@
 //! One page of a Query or Scan: rows in, items or a count out.
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 use strongroom_model::attribute::Item;
 use strongroom_model::expression::{Condition, Projection};
 use strongroom_model::key::KeySchema;
 use strongroom_model::{json as attribute_json, size, stored};
 
-use super::capacity::{self, Wanted};
+use super::capacity::{self, Units, Wanted};
 use super::{input, select, write};
-use crate::engine::{OpenTable, Range};
+use crate::engine::{Index, OpenTable, Range};
 use crate::service::Output;
-use crate::storage::Order;
+use crate::storage::{Order, StorageError};
 use crate::wire::ApiError;
 
 /// A page ends once it has read this many bytes of items.
@@ -25,6 +25,8 @@ pub struct PageParameters {
     pub consistent: bool,
     /// Whether items are counted and not shown.
     pub count_only: bool,
+    /// Whether all attributes are asked for, also those that an index does not have.
+    pub all_attributes: bool,
     /// Which items are shown.
     pub filter: Option<Condition>,
     /// Which attributes of them.
@@ -46,13 +48,14 @@ impl PageParameters {
             limit: input::integer(body, "Limit").and_then(|limit| usize::try_from(limit).ok()),
             consistent: input::flag(body, "ConsistentRead").unwrap_or(false),
             count_only: select == Some("COUNT"),
+            all_attributes: select == Some("ALL_ATTRIBUTES"),
             filter,
             projection,
             capacity: capacity::wanted(body),
         })
     }
 
-    /// Reads the page; `range` is none where no row can be.
+    /// Reads the page from the table; `range` is none where no row can be.
     pub async fn run(
         &self,
         table: &OpenTable,
@@ -62,18 +65,44 @@ impl PageParameters {
         order: Order,
     ) -> Result<Output, ApiError> {
         let mut page = Page::new(self);
-        let mut last_key = None;
-        if let Some(range) = range {
-            let to_end = table
-                .visit::<ApiError>(range, order, self.consistent, |key, stored| page.take(key, &stored))
-                .await?;
-            // The service does not look whether another item follows the last one.
-            if !to_end {
-                last_key = page.last_key.take();
-            }
-        }
-        page.answer(schema, table_name, last_key)
+        let last_row = page.read(table, range, order).await?;
+        let last_key = last_row.map(|row| {
+            let key = schema.decode_item_key(&row).ok_or_else(damaged_key)?;
+            Ok::<_, ApiError>(schema.key_attributes(&key))
+        });
+        let units = size::read_units(page.scanned_bytes, self.consistent);
+        let consumed = self.capacity.of(table_name, units);
+        Ok(page.answer(last_key.transpose()?, consumed))
     }
+
+    /// Reads the page from an index. With `fetch`, which only a local index allows, the items that are shown come
+    /// from the table.
+    pub async fn run_on_index(
+        &self,
+        table: &OpenTable,
+        index: &Index,
+        fetch: bool,
+        table_name: &str,
+        range: Option<Range>,
+        order: Order,
+    ) -> Result<Output, ApiError> {
+        let mut page = Page::new(self);
+        let mut units = Units::default();
+        let last_row = if fetch {
+            page.read_and_fetch(table, index, range, order, &mut units.table).await?
+        } else {
+            page.read(table, range, order).await?
+        };
+        let last_key =
+            last_row.map(|row| index.schema.key_of_row(&row).ok_or_else(damaged_key)).transpose()?;
+        units.add(&index.schema, size::read_units(page.entry_bytes, self.consistent));
+        let consumed = self.capacity.of_units(table_name, &units);
+        Ok(page.answer(last_key, consumed))
+    }
+}
+
+fn damaged_key() -> ApiError {
+    StorageError::Damaged("a stored key does not parse".to_owned()).into()
 }
 
 /// A page that is being read.
@@ -83,21 +112,94 @@ pub struct Page<'a> {
     pub items: Vec<u8>,
     count: usize,
     scanned_count: usize,
-    /// The size of all items that were looked at.
+    /// What counts for the end of the page: the size of all rows that were looked at, and of items that were
+    /// fetched for them.
     pub scanned_bytes: usize,
-    /// The stored key of the item that was looked at last.
+    // The size of rows alone.
+    entry_bytes: usize,
+    /// The stored key of the row that was looked at last.
     pub last_key: Option<Bytes>,
 }
 
 impl<'a> Page<'a> {
     /// An empty page.
     pub fn new(parameters: &'a PageParameters) -> Self {
-        Self { parameters, items: Vec::new(), count: 0, scanned_count: 0, scanned_bytes: 0, last_key: None }
+        Self {
+            parameters,
+            items: Vec::new(),
+            count: 0,
+            scanned_count: 0,
+            scanned_bytes: 0,
+            entry_bytes: 0,
+            last_key: None,
+        }
+    }
+
+    // Reads rows until the page is full or the range ends; returns the last row's key if more may follow.
+    async fn read(
+        &mut self,
+        table: &OpenTable,
+        range: Option<Range>,
+        order: Order,
+    ) -> Result<Option<Bytes>, ApiError> {
+        let Some(range) = range else { return Ok(None) };
+        let consistent = self.parameters.consistent;
+        let to_end =
+            table.visit::<ApiError>(range, order, consistent, |key, stored| self.take(key, &stored)).await?;
+        // The service does not look whether another item follows the last one.
+        Ok(if to_end { None } else { self.last_key.take() })
+    }
+
+    // Reads an index's entries; of those that pass the filter, the items are read from the table.
+    async fn read_and_fetch(
+        &mut self,
+        table: &OpenTable,
+        index: &Index,
+        range: Option<Range>,
+        order: Order,
+        table_units: &mut f64,
+    ) -> Result<Option<Bytes>, ApiError> {
+        let Some(range) = range else { return Ok(None) };
+        let parameters = self.parameters;
+        let mut rows = table.rows(range, order, parameters.consistent).await?;
+        while let Some((row, stored)) = rows.next().await? {
+            let passes = match &parameters.filter {
+                None => true,
+                Some(filter) => filter.matches(&stored::decode(&stored).map_err(write::damaged)?),
+            };
+            let bytes = stored::item_bytes(&stored).map_err(write::damaged)?;
+            self.entry_bytes += bytes;
+            self.scanned_bytes += bytes;
+            self.scanned_count += 1;
+            if passes {
+                let item_row = index.schema.item_row(&row).ok_or_else(damaged_key)?;
+                // The item may have gone since the entry was read.
+                if let Some(item) = table.read(&item_row, parameters.consistent).await? {
+                    let bytes = stored::item_bytes(&item).map_err(write::damaged)?;
+                    self.scanned_bytes += bytes;
+                    *table_units += size::read_units(bytes, parameters.consistent);
+                    self.show(|out| match &parameters.projection {
+                        None => stored::write_item_json(&item, out).map_err(write::damaged),
+                        Some(projection) => {
+                            let item = stored::decode(&item).map_err(write::damaged)?;
+                            attribute_json::write_item_json(&projection.apply(&item), out);
+                            Ok(())
+                        }
+                    })?;
+                }
+            }
+            if self.is_full() {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
     }
 
     /// Takes one row; says whether the page goes on.
     pub fn take(&mut self, key: Bytes, stored: &Bytes) -> Result<bool, ApiError> {
-        self.scanned_bytes += stored::item_bytes(stored).map_err(write::damaged)?;
+        let bytes = stored::item_bytes(stored).map_err(write::damaged)?;
+        self.scanned_bytes += bytes;
+        self.entry_bytes += bytes;
         self.scanned_count += 1;
         let parameters = self.parameters;
         if parameters.filter.is_none() && parameters.projection.is_none() {
@@ -115,9 +217,12 @@ impl<'a> Page<'a> {
             }
         }
         self.last_key = Some(key);
-        let full = self.scanned_bytes >= PAGE_BYTES_MAX
-            || parameters.limit.is_some_and(|limit| self.scanned_count >= limit);
-        Ok(!full)
+        Ok(!self.is_full())
+    }
+
+    fn is_full(&self) -> bool {
+        self.scanned_bytes >= PAGE_BYTES_MAX
+            || self.parameters.limit.is_some_and(|limit| self.scanned_count >= limit)
     }
 
     fn show(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), ApiError>) -> Result<(), ApiError> {
@@ -131,12 +236,7 @@ impl<'a> Page<'a> {
         write(&mut self.items)
     }
 
-    fn answer(
-        self,
-        schema: &KeySchema,
-        table_name: &str,
-        last_key: Option<Bytes>,
-    ) -> Result<Output, ApiError> {
+    fn answer(self, last_key: Option<Item>, consumed: Option<Value>) -> Output {
         let mut out = Vec::with_capacity(self.items.len() + 128);
         out.push(b'{');
         if !self.parameters.count_only {
@@ -148,20 +248,14 @@ impl<'a> Page<'a> {
             format!("\"Count\":{},\"ScannedCount\":{}", self.count, self.scanned_count).as_bytes(),
         );
         if let Some(key) = last_key {
-            let key = schema.decode_item_key(&key).ok_or_else(|| {
-                ApiError::from(crate::storage::StorageError::Damaged(
-                    "a stored key does not parse".to_owned(),
-                ))
-            })?;
             out.extend_from_slice(b",\"LastEvaluatedKey\":");
-            attribute_json::write_item_json(&schema.key_attributes(&key), &mut out);
+            attribute_json::write_item_json(&key, &mut out);
         }
-        let units = size::read_units(self.scanned_bytes, self.parameters.consistent);
-        if let Some(consumed) = self.parameters.capacity.of(table_name, units) {
+        if let Some(consumed) = consumed {
             out.extend_from_slice(b",\"ConsumedCapacity\":");
-            out.extend_from_slice(json!(consumed).to_string().as_bytes());
+            out.extend_from_slice(consumed.to_string().as_bytes());
         }
         out.push(b'}');
-        Ok(Output::Bytes(out))
+        Output::Bytes(out)
     }
 }

@@ -112,5 +112,6 @@ fn parameters(returning: Option<Returning>, answering: &Answering) -> WriteParam
         return_values: return_values.to_owned(),
         return_on_failure: answering.return_on_failure,
         capacity: answering.capacity,
+        collection_metrics: false,
     }
 }

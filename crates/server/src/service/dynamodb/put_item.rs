@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use strongroom_model::attribute::Item;
 use strongroom_model::expression::{Condition, ExpressionKind};
-use strongroom_model::{json, size, stored};
+use strongroom_model::{index, json, size, stored};
 
+use super::capacity::Units;
 use super::write::{self, Done, WriteParameters};
-use super::{expressions, input, key, legacy, table};
+use super::{collection_metrics, expressions, input, key, legacy, table};
 use crate::auth::Caller;
 use crate::engine::{Change, Engine, Table};
 use crate::service::{Output, Request};
@@ -48,15 +49,18 @@ pub async fn put(
     condition: Option<&Condition>,
 ) -> Result<Done, ApiError> {
     let row = key::row_of_item(&found.schema, &item)?;
+    let indexes = found.indexes();
+    index::check_item(indexes.schemas(), &item)?;
     if let Some(condition) = condition {
         condition.check_key_access(&found.schema)?;
+        condition.check_index_key_access(indexes.schemas())?;
     }
     let after = stored::encode(&item).map_err(input::value_error)?;
     let opening = table::open_for_items(engine, found, caller).await?;
     let returns_old = parameters.return_values == "ALL_OLD";
-    let (before_bytes, old) = opening
+    let ((before_bytes, old), index_writes) = opening
         .table
-        .change(&row, |before| {
+        .change_indexed(&row, |before| {
             let before_bytes = write::stored_bytes(before)?;
             let mut old = None;
             if condition.is_some() || returns_old {
@@ -68,5 +72,8 @@ pub async fn put(
         })
         .await?;
     let attributes = old.map(|old| json::item_to_json(&old));
-    Ok(Done { attributes, before_bytes, after_bytes: size::item_bytes(&item) })
+    let units = Units::of_write(before_bytes, size::item_bytes(&item), &index_writes, &indexes);
+    let collection_metrics =
+        collection_metrics::of(parameters.collection_metrics, &opening.table, found, &row).await?;
+    Ok(Done { attributes, units, collection_metrics })
 }

@@ -3,6 +3,7 @@
 use strongroom_model::expression::{ExpressionKind, KeyConditionExpression};
 use strongroom_model::key as model_key;
 
+use super::index_reads::IndexSource;
 use super::page::PageParameters;
 use super::{expressions, input, legacy, start_key, table};
 use crate::engine::Engine;
@@ -34,6 +35,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
         .transpose()?;
     placeholders.check_all_used()?;
     let key_conditions = match key_condition {
+        Some(key_condition) if input::has(body, "IndexName") => key_condition.conditions_on_index()?,
         Some(key_condition) => key_condition.conditions()?,
         None => legacy::key_conditions(body)?,
     };
@@ -44,8 +46,9 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let parameters = PageParameters::read(body, filter, projection)?;
     let name = input::text(body, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, name)?;
-    if let Some(index) = input::text(body, "IndexName") {
-        return Err(ApiError::validation(format!("The table does not have the specified index: {index}")));
+    if let Some(index) = IndexSource::named(&found, body)? {
+        let reading = index.query(engine, &request.caller, parameters, &key_conditions, start_key, order);
+        return Box::pin(reading).await;
     }
     let schema = &found.schema;
     if let Some(start_key) = &start_key {
@@ -59,9 +62,11 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     }
     if let Some(projection) = &parameters.projection {
         projection.check_key_access(schema)?;
+        projection.check_index_key_access(found.indexes().schemas())?;
     }
     if let Some(filter) = &parameters.filter {
         filter.check_no_key_attribute(schema)?;
+        filter.check_index_key_access(found.indexes().schemas())?;
     }
     let opening = table::open_for_items(engine, &found, &request.caller).await?;
     parameters.run(&opening.table, schema, &found.record().name, range, order).await

@@ -3,6 +3,7 @@
 use strongroom_model::expression::ExpressionKind;
 use strongroom_model::key as model_key;
 
+use super::index_reads::IndexSource;
 use super::page::PageParameters;
 use super::{expressions, input, legacy, start_key, table};
 use crate::engine::Engine;
@@ -29,8 +30,9 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let parameters = PageParameters::read(body, filter, projection)?;
     let name = input::text(body, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, name)?;
-    if let Some(index) = input::text(body, "IndexName") {
-        return Err(ApiError::validation(format!("The table does not have the specified index: {index}")));
+    if let Some(index) = IndexSource::named(&found, body)? {
+        let reading = index.scan(engine, &request.caller, parameters, (segment, total), start_key);
+        return Box::pin(reading).await;
     }
     let schema = &found.schema;
     let mut range = model_key::segment_range(segment, total);
@@ -46,9 +48,11 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     }
     if let Some(projection) = &parameters.projection {
         projection.check_key_access(schema)?;
+        projection.check_index_key_access(found.indexes().schemas())?;
     }
     if let Some(filter) = &parameters.filter {
         filter.check_key_access(schema)?;
+        filter.check_index_key_access(found.indexes().schemas())?;
     }
     let opening = table::open_for_items(engine, &found, &request.caller).await?;
     parameters.run(&opening.table, schema, &found.record().name, range, Order::Ascending).await

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use strongroom_model::arn::TableName;
 
 use super::errors::{not_found, table_not_found};
-use super::{input, throughput};
+use super::{index_descriptions, input, throughput};
 use crate::auth::Caller;
-use crate::engine::{Engine, Opening, PassingStatus, Table, TableRecord};
+use crate::engine::{Engine, IndexState, Opening, PassingStatus, Table, TableRecord};
 use crate::kms::table_kms::KeyManager;
 use crate::service::Request;
 use crate::wire::ApiError;
@@ -89,19 +89,10 @@ pub fn check_at_rest(engine: &Engine, record: &TableRecord) -> Result<(), ApiErr
 pub fn description(engine: &Engine, table: &Table, status: &str) -> Value {
     let record = table.record();
     let counted = table.opening().map_or(record.counted, |opening| opening.table.counted());
-    let mut definitions = vec![&record.hash];
-    let mut schema = vec![json!({"AttributeName": record.hash.0, "KeyType": "HASH"})];
-    if let Some(range) = &record.range {
-        definitions.push(range);
-        schema.push(json!({"AttributeName": range.0, "KeyType": "RANGE"}));
-    }
     let mut description = json!({
-        "AttributeDefinitions": definitions
-            .iter()
-            .map(|(name, key_type)| json!({"AttributeName": name, "AttributeType": key_type}))
-            .collect::<Vec<_>>(),
+        "AttributeDefinitions": index_descriptions::attribute_definitions(&record),
         "TableName": record.name,
-        "KeySchema": schema,
+        "KeySchema": index_descriptions::key_schema([&record.hash], &record.range),
         "TableStatus": status,
         "CreationDateTime": seconds(record.created_millis),
         "TableSizeBytes": counted.bytes,
@@ -114,6 +105,7 @@ pub fn description(engine: &Engine, table: &Table, status: &str) -> Value {
     if let Some(sse) = sse_description(&record) {
         description["SSEDescription"] = sse;
     }
+    index_descriptions::add(table, &record, status, &mut description);
     description
 }
 
@@ -139,6 +131,12 @@ pub fn status(record: &TableRecord) -> &'static str {
         "DELETING"
     } else if record.inaccessible_millis.is_some() {
         "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
+    } else if record
+        .indexes
+        .iter()
+        .any(|index| matches!(index.state, IndexState::Allocating | IndexState::Deleting))
+    {
+        "UPDATING"
     } else {
         "ACTIVE"
     }

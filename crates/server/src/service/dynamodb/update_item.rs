@@ -5,10 +5,11 @@ use std::sync::Arc;
 use serde_json::Value;
 use strongroom_model::attribute::Item;
 use strongroom_model::expression::{Condition, ExpressionKind, Update};
-use strongroom_model::{json, size, stored};
+use strongroom_model::{index, json, size, stored};
 
+use super::capacity::Units;
 use super::write::{self, Done, WriteParameters};
-use super::{expressions, input, key, legacy, table};
+use super::{collection_metrics, expressions, input, key, legacy, table};
 use crate::auth::Caller;
 use crate::engine::{Change, Engine, Table};
 use crate::service::{Output, Request};
@@ -59,17 +60,21 @@ pub async fn update_item(
     ItemChange { key, update, condition }: &ItemChange,
 ) -> Result<Done, ApiError> {
     let row = key::row_of_request(&found.schema, key)?;
+    let indexes = found.indexes();
     if let Some(update) = update {
         update.check_key_attributes(&found.schema)?;
+        update.check_index_keys(indexes.schemas())?;
         update.check_key_access(&found.schema)?;
+        update.check_index_key_access(indexes.schemas())?;
     }
     if let Some(condition) = condition {
         condition.check_key_access(&found.schema)?;
+        condition.check_index_key_access(indexes.schemas())?;
     }
     let opening = table::open_for_items(engine, found, caller).await?;
-    let (before_bytes, after_bytes, attributes) = opening
+    let ((before_bytes, after_bytes, attributes), index_writes) = opening
         .table
-        .change(&row, |stored| {
+        .change_indexed(&row, |stored| {
             let before_bytes = write::stored_bytes(stored)?;
             let before = write::decode(stored)?;
             parameters.check(condition.as_ref(), before.as_ref())?;
@@ -85,12 +90,16 @@ pub async fn update_item(
                     "Item size to update has exceeded the maximum allowed size",
                 ));
             }
+            index::check_update(indexes.schemas(), before.as_ref(), &after)?;
             let encoded = stored::encode(&after).map_err(input::value_error)?;
             let attributes = returned(parameters, update.as_ref(), before, after);
             Ok::<_, ApiError>((Change::Put(encoded), (before_bytes, after_bytes, attributes)))
         })
         .await?;
-    Ok(Done { attributes, before_bytes, after_bytes })
+    let units = Units::of_write(before_bytes, after_bytes, &index_writes, &indexes);
+    let collection_metrics =
+        collection_metrics::of(parameters.collection_metrics, &opening.table, found, &row).await?;
+    Ok(Done { attributes, units, collection_metrics })
 }
 
 fn returned(

@@ -1,12 +1,14 @@
-//! UpdateTable: the key, billing mode and throughput, the table class, deletion protection.
+//! UpdateTable: the key, billing mode and throughput, the table class, deletion protection, global indexes.
 
 use std::sync::Arc;
 
 use serde_json::json;
 
 use super::encryption;
+use super::index_definitions::invalid;
+use super::index_updates::{IndexUpdates, in_use};
 use super::{input, table, throughput};
-use crate::engine::{Engine, PassingStatus, TableRecord};
+use crate::engine::{Engine, IndexState, PassingStatus, TableRecord};
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
 
@@ -16,7 +18,6 @@ pub async fn run(engine: &Arc<Engine>, request: &Request) -> Result<Output, ApiE
     input::refuse(
         body,
         &[
-            "GlobalSecondaryIndexUpdates",
             "StreamSpecification",
             "ReplicaUpdates",
             "MultiRegionConsistency",
@@ -28,8 +29,13 @@ pub async fn run(engine: &Arc<Engine>, request: &Request) -> Result<Output, ApiE
     )?;
     let encrypts = input::has(body, "SSESpecification");
     let protects = input::flag(body, "DeletionProtectionEnabled");
+    let updates = IndexUpdates::read(body)?;
+    let changes = encrypts || protects.is_some() || throughput::is_asked_for(body);
+    if changes && updates.is_empty() && input::has(body, "GlobalSecondaryIndexUpdates") {
+        return Err(invalid("List of GlobalSecondaryIndexUpdates is empty"));
+    }
     throughput::check_one_concern(body)?;
-    if !encrypts && protects.is_none() && !throughput::is_asked_for(body) {
+    if !changes && updates.is_empty() {
         return Err(ApiError::validation(
             "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates, \
              SSESpecification, ReplicaUpdates, MultiAccountReplicaReady, ReplicaTransitRoleArn, \
@@ -48,9 +54,14 @@ pub async fn run(engine: &Arc<Engine>, request: &Request) -> Result<Output, ApiE
     }
     let now_millis = engine.clock().now_millis();
     let takes_time = throughput::takes_time(body);
+    let builds = updates.builds();
     engine
         .try_change_record(&found, |record| {
-            let record = throughput::updated(body, record, now_millis)?;
+            let changed = throughput::updated(body, record, now_millis)?;
+            if changed.provisioned != record.provisioned {
+                check_indexes_are_at_rest(record)?;
+            }
+            let record = updates.apply(record, changed)?;
             let options = match takes_time {
                 true => engine.passing_for_a_while(record.options, PassingStatus::Updating),
                 false => record.options,
@@ -62,8 +73,32 @@ pub async fn run(engine: &Arc<Engine>, request: &Request) -> Result<Output, ApiE
             })
         })
         .await?;
-    let status = if takes_time { "UPDATING" } else { table::status_now(engine, &found.record()) };
+    // The index comes into being, or goes, by itself from here on.
+    let status = if takes_time || builds { "UPDATING" } else { table::status_now(engine, &found.record()) };
     let mut description = table::description(engine, &found, status);
     throughput::answer_as_before(body, &before, now_millis, &mut description);
+    engine.work_on_indexes(&found);
     Ok(json!({ "TableDescription": description }).into())
+}
+
+// A table's throughput cannot change while an index is made or goes.
+fn check_indexes_are_at_rest(record: &TableRecord) -> Result<(), ApiError> {
+    let refuse = |states: fn(&IndexState) -> bool, what: &str| {
+        let names: Vec<&str> = record
+            .indexes
+            .iter()
+            .filter(|index| states(&index.state))
+            .map(|index| index.name.as_str())
+            .collect();
+        match names.is_empty() {
+            true => Ok(()),
+            false => Err(in_use(format!(
+                "Can't change table IOPS when an index is being {what}. Table: {} Indexes: [{}]",
+                record.name,
+                names.join(", ")
+            ))),
+        }
+    };
+    refuse(|state| *state == IndexState::Deleting, "deleted")?;
+    refuse(|state| *state == IndexState::Allocating, "created")
 }

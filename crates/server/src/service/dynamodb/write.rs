@@ -4,10 +4,10 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use strongroom_model::attribute::Item;
 use strongroom_model::expression::Condition;
-use strongroom_model::{json, size, stored};
+use strongroom_model::{json, stored};
 
-use super::capacity::{self, Wanted};
-use super::input;
+use super::capacity::{self, Units, Wanted};
+use super::{collection_metrics, input};
 use crate::service::Output;
 use crate::storage::StorageError;
 use crate::wire::ApiError;
@@ -20,6 +20,8 @@ pub struct WriteParameters {
     pub return_on_failure: bool,
     /// `ReturnConsumedCapacity`.
     pub capacity: Wanted,
+    /// Whether `ReturnItemCollectionMetrics` is `SIZE`.
+    pub collection_metrics: bool,
 }
 
 impl WriteParameters {
@@ -29,6 +31,7 @@ impl WriteParameters {
             return_values: input::text(body, "ReturnValues").unwrap_or("NONE").to_owned(),
             return_on_failure: input::text(body, "ReturnValuesOnConditionCheckFailure") == Some("ALL_OLD"),
             capacity: capacity::wanted(body),
+            collection_metrics: collection_metrics::wanted(body),
         }
     }
 
@@ -74,20 +77,20 @@ pub fn damaged(error: stored::StoredError) -> ApiError {
 pub struct Done {
     /// The attributes that were asked for.
     pub attributes: Option<Value>,
-    /// The size of the item before; 0 where there was none.
-    pub before_bytes: usize,
-    /// The size of the item after; 0 where there is none.
-    pub after_bytes: usize,
+    /// The capacity that it used.
+    pub units: Units,
+    /// The size of the item's collection, if it was asked for and there is one.
+    pub collection_metrics: Option<Value>,
 }
 
 impl Done {
     /// The capacity that the write used, if it is asked for.
     pub fn consumed(&self, capacity: Wanted, table_name: &str) -> Option<Value> {
-        capacity.of(table_name, size::write_units(self.before_bytes.max(self.after_bytes)))
+        capacity.of_units(table_name, &self.units)
     }
 }
 
-/// The answer to a write: attributes and capacity, as far as they are asked for.
+/// The answer to a write: attributes, capacity and the collection's size, as far as they are asked for.
 pub fn answer(done: Done, capacity: Wanted, table_name: &str) -> Output {
     let mut answer = Map::new();
     let consumed = done.consumed(capacity, table_name);
@@ -96,6 +99,9 @@ pub fn answer(done: Done, capacity: Wanted, table_name: &str) -> Output {
     }
     if let Some(consumed) = consumed {
         answer.insert("ConsumedCapacity".to_owned(), consumed);
+    }
+    if let Some(metrics) = done.collection_metrics {
+        answer.insert("ItemCollectionMetrics".to_owned(), metrics);
     }
     Value::Object(answer).into()
 }
