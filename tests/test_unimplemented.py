@@ -11,8 +11,8 @@ from support.tables import error_of
 BUILT = {
     "dynamodb": """CreateTable DescribeTable ListTables DeleteTable UpdateTable PutItem GetItem UpdateItem DeleteItem
         BatchGetItem BatchWriteItem Query Scan TagResource UntagResource ListTagsOfResource DescribeContinuousBackups DescribeTimeToLive
-        DescribeContributorInsights DescribeKinesisStreamingDestination GetResourcePolicy DescribeLimits
-        DescribeEndpoints ExecuteStatement BatchExecuteStatement""".split(),
+        DescribeContributorInsights DescribeKinesisStreamingDestination PutResourcePolicy GetResourcePolicy
+        DeleteResourcePolicy DescribeLimits DescribeEndpoints ExecuteStatement BatchExecuteStatement""".split(),
     "dynamodbstreams": [],
     "kms": """CreateKey DescribeKey ListKeys CreateAlias UpdateAlias DeleteAlias ListAliases EnableKey DisableKey
         ScheduleKeyDeletion CancelKeyDeletion Encrypt Decrypt ReEncrypt GenerateDataKey GenerateDataKeyWithoutPlaintext

@@ -12,6 +12,7 @@ pub mod json;
 pub mod key;
 pub mod number;
 pub mod partiql;
+pub mod resource_policy;
 pub mod shape;
 pub mod size;
 pub mod stored;

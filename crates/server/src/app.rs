@@ -53,6 +53,8 @@ pub struct AppOptions {
     pub idle_millis: i64,
     /// Changes of a table's key in 24 hours.
     pub switches_per_day_max: usize,
+    /// How long the statuses of tables that pass are shown, milliseconds.
+    pub status_millis: i64,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The random source.

@@ -179,6 +179,7 @@ impl World {
             block_cache_bytes: self.settings.block_cache_bytes,
             idle_millis: self.settings.idle_millis,
             switches_per_day_max: 1_000,
+            status_millis: 0,
             clock: Arc::clone(clock) as Arc<dyn Clock>,
             random: Arc::clone(&self.random) as Arc<dyn Random>,
         }

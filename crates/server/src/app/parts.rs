@@ -53,6 +53,7 @@ impl Parts {
             callers: options.callers,
             idle_millis: options.idle_millis,
             switches_per_day_max: options.switches_per_day_max,
+            status_millis: options.status_millis,
         })
         .await?;
         engine.start();

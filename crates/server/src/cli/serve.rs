@@ -172,6 +172,7 @@ fn app_options(
         block_cache_bytes: settings.block_cache_bytes,
         idle_millis: millis(settings.idle_table_time),
         switches_per_day_max: settings.key_switches_per_day_max,
+        status_millis: millis(settings.status_delay),
         clock,
         random,
     }

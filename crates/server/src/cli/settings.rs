@@ -69,6 +69,9 @@ pub struct Given {
     /// Changes of a table's key in 24 hours [default: 4]
     #[arg(long, env = "STRONGROOM_KEY_SWITCHES_PER_DAY_MAX", value_name = "COUNT")]
     key_switches_per_day_max: Option<u32>,
+    /// Seconds that a table's `CREATING`, `UPDATING` and `DELETING` last, 0 to 3600 [default: 0]
+    #[arg(long, env = "STRONGROOM_STATUS_DELAY_SECS", value_name = "SECONDS")]
+    status_delay_secs: Option<u32>,
     /// Memory for items, bytes [default: 67108864]
     #[arg(long, env = "STRONGROOM_ITEM_CACHE_BYTES", value_name = "BYTES")]
     item_cache_bytes: Option<u64>,
@@ -118,6 +121,8 @@ pub struct Settings {
     pub push_key_state: bool,
     /// Changes of a table's key in 24 hours.
     pub key_switches_per_day_max: usize,
+    /// How long a table's `CREATING`, `UPDATING` and `DELETING` last.
+    pub status_delay: Duration,
     /// Memory for items.
     pub item_cache_bytes: u64,
     /// Memory for decrypted blocks.
@@ -306,6 +311,10 @@ impl Given {
         if !(1..=10_000).contains(&key_switches) {
             return Err(bounds("key-switches-per-day-max", "1 to 10000"));
         }
+        let status_delay_secs = said!(status_delay_secs).unwrap_or(0);
+        if status_delay_secs > 3600 {
+            return Err(bounds("status-delay-secs", "0 to 3600"));
+        }
         Ok(Settings {
             dev,
             listen,
@@ -320,6 +329,7 @@ impl Given {
             table_key_cache_outage_max: secs(outage_hours * 3600),
             push_key_state: said!(push_key_state).unwrap_or(true),
             key_switches_per_day_max: key_switches as usize,
+            status_delay: secs(status_delay_secs),
             item_cache_bytes: said!(item_cache_bytes).unwrap_or(64 << 20),
             block_cache_bytes: said!(block_cache_bytes).unwrap_or(128 << 20),
             idle_table_time: secs(idle_table_secs),

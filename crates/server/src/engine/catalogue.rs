@@ -64,6 +64,8 @@ pub struct EngineParts {
     pub idle_millis: i64,
     /// How many times a day a table's key may be changed before LimitExceededException.
     pub switches_per_day_max: usize,
+    /// How long `CREATING`, `UPDATING` and `DELETING` are shown.
+    pub status_millis: i64,
 }
 
 impl Engine {

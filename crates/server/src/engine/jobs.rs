@@ -66,6 +66,9 @@ impl Engine {
         for table in self.all_tables() {
             let record = table.record();
             if record.deleting {
+                if record.options.passing_status(now_millis).is_some() {
+                    continue;
+                }
                 let _turn = table.turn.lock().await;
                 if let Err(error) = self.clear_away(&table).await {
                     tracing::warn!(table = %record.id, %error, "a deleted table is not cleared away yet");

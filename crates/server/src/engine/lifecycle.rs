@@ -17,6 +17,7 @@ use super::catalogue::Engine;
 use super::index::{IndexRecord, IndexState, ProjectionRecord};
 use super::record::{Counted, Protection, TableRecord, first_index};
 use super::table::Table;
+use super::table_options::{PassingStatus, TableOptions};
 use crate::auth::Caller;
 use crate::kms::table_kms::{KeyDescription, KeyManager, TableContext, TableKmsError};
 use crate::storage::StorageError;
@@ -39,6 +40,8 @@ pub struct NewTable {
     pub tags: BTreeMap<String, String>,
     /// The KMS key (id, ARN, alias), or none for the service-owned key.
     pub key: Option<String>,
+    /// Throughput, policy and the like.
+    pub options: TableOptions,
     /// The secondary indexes.
     pub indexes: Vec<NewIndex>,
 }
@@ -105,6 +108,7 @@ impl Engine {
         };
         let key = self.describe(caller, new.key.as_deref()).await?;
         let protection = self.protect(caller, key, &context).await?;
+        let options = self.passing_for_a_while(new.options, PassingStatus::Creating);
         let record = TableRecord {
             id: self.new_id(),
             name: new.name,
@@ -127,6 +131,7 @@ impl Engine {
             counted: Counted::default(),
             next_index: first_index() + u16::try_from(new.indexes.len()).unwrap_or(u16::MAX - 1),
             indexes: (first_index()..).zip(new.indexes).map(|(number, index)| index.record(number)).collect(),
+            options,
         };
         match self.first_keyring(&record).await {
             Ok(()) => Ok(self.insert(record).await?),
@@ -141,8 +146,10 @@ impl Engine {
     /// Deletes a table: from the moment this returns nobody reaches it, and its keys are gone.
     pub async fn delete(&self, table: &Arc<Table>) -> Result<(), StorageError> {
         let _turn = table.turn.lock().await;
-        let record = TableRecord { deleting: true, ..(*table.record()).clone() };
-        self.save(table, record).await?;
+        let record = (*table.record()).clone();
+        let options = self.passing_for_a_while(record.options.clone(), PassingStatus::Deleting);
+        let record = TableRecord { deleting: true, options, ..record };
+        self.save(table, record.clone()).await?;
         if let Some(opening) = table.set_opening(None) {
             // Requests that hold the opening came before the deletion: they finish first, within bounds.
             for _ in 0..REQUESTS_WAIT_STEPS {
@@ -153,7 +160,22 @@ impl Engine {
             }
             opening.table.abandon().await;
         }
+        if record.options.passing_status(self.clock().now_millis()).is_some() {
+            // Its name goes when the status has passed; what it held goes now.
+            return self.clear_objects(&record).await;
+        }
         self.clear_away(table).await
+    }
+
+    /// The options with a status that passes after the time that statuses are held for.
+    pub fn passing_for_a_while(&self, options: TableOptions, status: PassingStatus) -> TableOptions {
+        if self.parts.status_millis == 0 {
+            return TableOptions { passing: None, ..options };
+        }
+        TableOptions {
+            passing: Some((status, self.clock().now_millis() + self.parts.status_millis)),
+            ..options
+        }
     }
 
     /// Removes what is left of a table that is being deleted.
@@ -162,6 +184,16 @@ impl Engine {
             return Ok(());
         }
         let record = table.record();
+        self.clear_objects(&record).await?;
+        self.retire_grants(&record.protection, &record.context()).await;
+        if let Some(switch) = &record.switch {
+            self.retire_grants(&switch.to, &record.context()).await;
+        }
+        self.remove(table).await
+    }
+
+    // Removes everything that a table holds in the store.
+    async fn clear_objects(&self, record: &TableRecord) -> Result<(), StorageError> {
         let store = self.store();
         // The keyrings first: without them the rest is noise.
         let keyrings = format!("{}/keyring", record.folder());
@@ -178,12 +210,7 @@ impl Engine {
         self.parts
             .place
             .remove_folder(&record.folder())
-            .map_err(|error| StorageError::Unavailable(error.to_string()))?;
-        self.retire_grants(&record.protection, &record.context()).await;
-        if let Some(switch) = &record.switch {
-            self.retire_grants(&switch.to, &record.context()).await;
-        }
-        self.remove(table).await
+            .map_err(|error| StorageError::Unavailable(error.to_string()))
     }
 
     /// The key that a request names, or the service-owned key.

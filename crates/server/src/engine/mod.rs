@@ -16,6 +16,7 @@ pub mod record;
 mod renewal;
 mod switch;
 mod table;
+mod table_options;
 #[cfg(test)]
 mod tests;
 
@@ -30,3 +31,4 @@ pub use open_table::{Change, Changed, OpenTable, Range};
 pub use record::{Counted, Protection, TableRecord};
 pub use switch::SwitchError;
 pub use table::{Opening, Table};
+pub use table_options::{PassingStatus, ResourcePolicy, TableOptions};

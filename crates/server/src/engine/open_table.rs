@@ -53,8 +53,8 @@ pub enum Change {
 /// The range of stored keys a page is read from.
 pub type Range = strongroom_model::key::KeyRange;
 
-const LATCHES: usize = 1024;
-const COLLECTION_LATCHES: usize = 64;
+const LATCHES: usize = 256;
+const COLLECTION_LATCHES: usize = 32;
 
 impl OpenTable {
     /// Takes over an open database.

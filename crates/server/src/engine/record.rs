@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use strongroom_model::key::{KeyAttribute, KeySchema, KeyType};
 
 use super::index::IndexRecord;
+use super::table_options::TableOptions;
 use crate::kms::table_kms::{KeyManager, TableContext};
 use crate::storage::StorageError;
 
@@ -58,6 +59,9 @@ pub struct TableRecord {
     /// The number of the next index.
     #[serde(default = "first_index")]
     pub next_index: u16,
+    /// Throughput, policy and the like.
+    #[serde(default)]
+    pub options: TableOptions,
 }
 
 /// How large a table is.

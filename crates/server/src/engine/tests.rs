@@ -83,6 +83,7 @@ impl World {
             },
             idle_millis: 60_000,
             switches_per_day_max: 4,
+            status_millis: 0,
         })
         .await
         .unwrap();
@@ -119,6 +120,7 @@ impl World {
             tags: Default::default(),
             key: key.map(str::to_owned),
             indexes: Vec::new(),
+            options: crate::engine::TableOptions::default(),
         };
         self.engine.create(&caller(), new).await.unwrap()
     }

@@ -77,6 +77,7 @@ impl World {
             deletion_protection: false,
             tags: Default::default(),
             key: None,
+            options: crate::engine::TableOptions::default(),
             indexes: vec![
                 new_index("by-n", true, "pk", Some(("n", "N"))),
                 new_index("by-s", false, "sk", Some(("g", "S"))),

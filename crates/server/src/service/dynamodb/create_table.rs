@@ -1,28 +1,36 @@
 //! CreateTable.
 
-use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::encryption;
 use super::index_definitions::{TableKeys, table_keys};
-use super::{input, table, tags};
+use super::{input, resource_policy, table, tags, throughput};
 use crate::engine::{Engine, NewTable};
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
 
 /// Runs CreateTable. The table is usable when this answers, though the answer says `CREATING` as the service's does.
 pub async fn run(engine: &Engine, request: Request) -> Result<Output, ApiError> {
-    let new = new_table(&request)?;
+    let new = new_table(engine, &request)?;
     let name = new.name.clone();
     let table =
         engine.create(&request.caller, new).await.map_err(|error| ApiError::creating(error, &name))?;
-    Ok(json!({ "TableDescription": table::description(&table, "CREATING") }).into())
+    let mut description = table::description(engine, &table, "CREATING");
+    if let Some(members) = description.as_object_mut() {
+        // The service tells these only later.
+        if !input::has(&request.input, "WarmThroughput") {
+            members.remove("WarmThroughput");
+        }
+        if let Some(summary) = members.get_mut("BillingModeSummary").and_then(Value::as_object_mut) {
+            summary.remove("LastUpdateToPayPerRequestDateTime");
+        }
+    }
+    Ok(json!({ "TableDescription": description }).into())
 }
 
-fn new_table(request: &Request) -> Result<NewTable, ApiError> {
+fn new_table(engine: &Engine, request: &Request) -> Result<NewTable, ApiError> {
     let body = &request.input;
-    input::refuse(body, &["ResourcePolicy", "OnDemandThroughput", "WarmThroughput"])?;
     if body.get("StreamSpecification").and_then(|stream| input::flag(stream, "StreamEnabled")) == Some(true) {
         return Err(ApiError::validation("Strongroom does not support StreamSpecification yet"));
     }
@@ -33,6 +41,11 @@ fn new_table(request: &Request) -> Result<NewTable, ApiError> {
     let provisioned = provisioned(body, None)?;
     let TableKeys { hash, range, indexes } = table_keys(body, provisioned.is_none())?;
     let choice = encryption::choice(body.get("SSESpecification"))?;
+    let now_millis = engine.clock().now_millis();
+    let mut options = throughput::of_new_table(body, provisioned, &request.caller.region, now_millis)?;
+    options.policy = input::text(body, "ResourcePolicy")
+        .map(|text| resource_policy::first(text, now_millis))
+        .transpose()?;
     Ok(NewTable {
         name: name.to_owned(),
         hash,
@@ -40,9 +53,10 @@ fn new_table(request: &Request) -> Result<NewTable, ApiError> {
         provisioned,
         table_class: input::text(body, "TableClass").map(str::to_owned),
         deletion_protection: input::flag(body, "DeletionProtectionEnabled").unwrap_or(false),
-        tags: tags::merged(BTreeMap::new(), body.get("Tags"))?,
+        tags: tags::tags(body.get("Tags"))?,
         key: choice.key().map(str::to_owned),
         indexes,
+        options,
     })
 }
 

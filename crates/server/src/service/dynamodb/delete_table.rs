@@ -18,21 +18,21 @@ pub async fn run(engine: &Engine, request: Request) -> Result<Output, ApiError> 
              Disable deletion protection first.",
         ));
     }
-    if !record.deleting && record.indexes.iter().any(|index| !index.is_complete()) {
+    table::check_at_rest(engine, &record)?;
+    if record.indexes.iter().any(|index| !index.is_complete()) {
         return Err(in_use("Cannot delete table while indexes are being created, updated, or deleted."));
     }
-    if record.switch.is_some() || record.deleting {
-        let state = if record.deleting { "deleted" } else { "updated" };
+    if record.switch.is_some() {
         return Err(ApiError::new(
             "ResourceInUseException",
             format!(
-                "Attempt to change a resource which is still in use: Table is being {state}: {}",
+                "Attempt to change a resource which is still in use: Table is being updated: {}",
                 record.name
             ),
         ));
     }
     engine.delete(&found).await?;
-    let mut description = table::description(&found, "DELETING");
+    let mut description = table::description(engine, &found, "DELETING");
     if let Some(members) = description.as_object_mut() {
         // The service no longer tells these of a table that goes.
         for member in ["AttributeDefinitions", "KeySchema", "CreationDateTime", "WarmThroughput"] {

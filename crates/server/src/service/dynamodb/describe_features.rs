@@ -44,15 +44,6 @@ pub fn kinesis_streaming_destination(engine: &Engine, request: &Request) -> Resu
     Ok(json!({"TableName": found.record().name, "KinesisDataStreamDestinations": []}).into())
 }
 
-/// GetResourcePolicy.
-pub fn resource_policy(engine: &Engine, request: &Request) -> Result<Output, ApiError> {
-    let found = table::by_arn(engine, request)?;
-    Err(ApiError::new(
-        "PolicyNotFoundException",
-        format!("Resource-based policy not found for the provided ResourceArn: {}", found.record().arn()),
-    ))
-}
-
 /// DescribeEndpoints: clients are told to stay where they are.
 pub fn endpoints(request: &Request) -> Output {
     json!({"Endpoints": [{

@@ -41,10 +41,8 @@ impl IndexUpdates {
         }
         let updates = Self { actions, definitions: Definitions::read(body)? };
         if updates.builds() {
-            for (member, message) in ALONE {
-                if input::has(body, member) {
-                    return Err(invalid(message));
-                }
+            if input::has(body, "ProvisionedThroughput") {
+                return Err(invalid("You cannot create or delete index while updating table IOPS"));
             }
         }
         Ok(updates)
@@ -60,14 +58,9 @@ impl IndexUpdates {
         self.actions.iter().any(|action| !matches!(action, Action::Update { .. }))
     }
 
-    /// The table's record with the updates; `provisioned` is the table's throughput with the request.
-    pub fn apply(
-        self,
-        record: &TableRecord,
-        provisioned: Option<(i64, i64)>,
-    ) -> Result<TableRecord, ApiError> {
-        let mut changed = record.clone();
-        let on_demand = provisioned.is_none();
+    /// The table's record with the updates: `record` is how it was, `changed` has what else the request asks for.
+    pub fn apply(self, record: &TableRecord, mut changed: TableRecord) -> Result<TableRecord, ApiError> {
+        let on_demand = changed.provisioned.is_none();
         self.check_throughput_of_others(record, on_demand)?;
         if self.actions.iter().filter(|action| !matches!(action, Action::Update { .. })).count() > 1 {
             return Err(one_at_a_time());
@@ -328,14 +321,3 @@ pub fn in_use(text: impl AsRef<str>) -> ApiError {
         format!("Attempt to change a resource which is still in use: {}", text.as_ref()),
     )
 }
-
-/// What cannot share a request with the creation or deletion of an index.
-const ALONE: [(&str, &str); 4] = [
-    ("ProvisionedThroughput", "You cannot create or delete index while updating table IOPS"),
-    ("SSESpecification", "Server-Side Encryption modification must be the only operation in the request"),
-    ("TableClass", "TableClass modification must be the only operation in the request"),
-    (
-        "DeletionProtectionEnabled",
-        "DeletionProtection modification must be the only operation in the request",
-    ),
-];

@@ -28,11 +28,14 @@ mod page;
 mod partiql;
 mod put_item;
 mod query;
+mod resource;
+mod resource_policy;
 mod scan;
 mod select;
 mod start_key;
 mod table;
 mod tags;
+mod throughput;
 mod update_item;
 mod update_table;
 mod write;
@@ -49,7 +52,8 @@ pub async fn dispatch(engine: &Arc<Engine>, request: Request) -> Result<Output, 
         "BatchExecuteStatement" => batch_execute_statement::run(engine, request).await,
         "BatchGetItem" => batch_get_item::run(engine, request).await,
         "BatchWriteItem" => batch_write_item::run(engine, request).await,
-        "CreateTable" => create_table::run(engine, request).await,
+        "CreateTable" => Box::pin(create_table::run(engine, request)).await,
+        "DeleteResourcePolicy" => resource_policy::delete(engine, &request).await,
         "DeleteItem" => delete_item::run(engine, request).await,
         "DeleteTable" => delete_table::run(engine, request).await,
         "DescribeContinuousBackups" => describe_features::continuous_backups(engine, &request),
@@ -63,10 +67,11 @@ pub async fn dispatch(engine: &Arc<Engine>, request: Request) -> Result<Output, 
         "DescribeTimeToLive" => describe_features::time_to_live(engine, &request),
         "ExecuteStatement" => execute_statement::run(engine, request).await,
         "GetItem" => get_item::run(engine, request).await,
-        "GetResourcePolicy" => describe_features::resource_policy(engine, &request),
+        "GetResourcePolicy" => resource_policy::get(engine, &request),
         "ListTables" => list_tables::run(engine, &request),
         "ListTagsOfResource" => tags::list(engine, &request),
         "PutItem" => put_item::run(engine, request).await,
+        "PutResourcePolicy" => resource_policy::put(engine, &request).await,
         "Query" => query::run(engine, request).await,
         "Scan" => scan::run(engine, request).await,
         "TagResource" => tags::tag(engine, &request).await,
@@ -96,7 +101,6 @@ mod tests {
             bytes(scan::run),
             bytes(batch_get_item::run),
             bytes(batch_write_item::run),
-            bytes(create_table::run),
             bytes(execute_statement::run),
             bytes(batch_execute_statement::run),
         ];

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use strongroom_model::arn::{TableName, TableReference};
+use strongroom_model::arn::TableName;
 
 use super::errors::{not_found, table_not_found};
-use super::{index_descriptions, input};
+use super::{index_descriptions, input, throughput};
 use crate::auth::Caller;
-use crate::engine::{Engine, IndexState, Opening, Table, TableRecord};
+use crate::engine::{Engine, IndexState, Opening, PassingStatus, Table, TableRecord};
 use crate::kms::table_kms::KeyManager;
 use crate::service::Request;
 use crate::wire::ApiError;
@@ -31,7 +31,10 @@ pub fn name_of<'a>(caller: &Caller, reference: &'a str) -> Option<&'a str> {
 pub fn for_items(engine: &Engine, caller: &Caller, reference: &str) -> Result<Arc<Table>, ApiError> {
     name_of(caller, reference)
         .and_then(|name| engine.table(&caller.principal.account, &caller.region, name))
-        .filter(|table| !table.record().deleting)
+        .filter(|table| {
+            let record = table.record();
+            !record.deleting && !is_coming_into_being(engine, &record)
+        })
         .ok_or_else(not_found)
 }
 
@@ -52,71 +55,53 @@ pub fn for_control(engine: &Engine, request: &Request) -> Result<Arc<Table>, Api
     engine.table(&caller.principal.account, &caller.region, name).ok_or_else(|| table_not_found(name))
 }
 
-/// The table whose ARN a `ResourceArn` member holds.
-pub fn by_arn(engine: &Engine, request: &Request) -> Result<Arc<Table>, ApiError> {
-    let arn = input::text(&request.input, "ResourceArn").unwrap_or_default();
-    let Ok(TableReference::Arn(parsed)) = TableReference::parse(arn) else {
-        return Err(ApiError::validation(format!(
-            "Invalid TableArn: Invalid ResourceArn provided as input {arn}"
-        )));
-    };
-    let caller = &request.caller;
-    let here = parsed.region == *caller.region && parsed.account_id == *caller.principal.account;
-    if !here {
-        return Err(ApiError::new(
-            "AccessDeniedException",
-            format!(
-                "User: {} is not authorized to perform: dynamodb:{} on resource: {arn}",
-                caller.principal.arn, request.operation
-            ),
-        ));
+/// Whether a table's status is still `CREATING`: there are no items to reach in it yet.
+pub fn is_coming_into_being(engine: &Engine, record: &TableRecord) -> bool {
+    record.options.passing.is_some()
+        && record.options.passing_status(engine.clock().now_millis()) == Some(PassingStatus::Creating)
+}
+
+/// The status that DescribeTable shows now.
+pub fn status_now(engine: &Engine, record: &TableRecord) -> &'static str {
+    match record.options.passing_status(engine.clock().now_millis()) {
+        Some(PassingStatus::Creating) => "CREATING",
+        Some(PassingStatus::Updating) if status(record) == "ACTIVE" => "UPDATING",
+        _ => status(record),
     }
-    engine.table(&caller.principal.account, &caller.region, parsed.table_name.as_str()).ok_or_else(|| {
-        ApiError::new(
-            "ResourceNotFoundException",
-            format!("Requested resource not found: ResourcArn: {arn} not found"),
-        )
-    })
+}
+
+/// Refuses to change a table whose status has not passed yet, as far as a change or deletion is refused then.
+pub fn check_at_rest(engine: &Engine, record: &TableRecord) -> Result<(), ApiError> {
+    let name = &record.name;
+    let text = match record.options.passing_status(engine.clock().now_millis()) {
+        _ if record.deleting => format!("Table is being deleted: {name}"),
+        Some(PassingStatus::Creating) => format!("Table is being created: {name}"),
+        Some(PassingStatus::Updating) => format!("Table: {name} is in the process of being updated."),
+        Some(PassingStatus::Deleting) | None => return Ok(()),
+    };
+    Err(ApiError::new(
+        "ResourceInUseException",
+        format!("Attempt to change a resource which is still in use: {text}"),
+    ))
 }
 
 /// `TableDescription` as the service gives it.
-pub fn description(table: &Table, status: &str) -> Value {
+pub fn description(engine: &Engine, table: &Table, status: &str) -> Value {
     let record = table.record();
     let counted = table.opening().map_or(record.counted, |opening| opening.table.counted());
-    let (read_units, write_units) = record.provisioned.unwrap_or((0, 0));
-    // On-demand tables start with these; the service reports them as their warm throughput.
-    let (warm_reads, warm_writes) = record.provisioned.unwrap_or((12_000, 4_000));
     let mut description = json!({
         "AttributeDefinitions": index_descriptions::attribute_definitions(&record),
         "TableName": record.name,
         "KeySchema": index_descriptions::key_schema([&record.hash], &record.range),
         "TableStatus": status,
         "CreationDateTime": seconds(record.created_millis),
-        "ProvisionedThroughput": {
-            "NumberOfDecreasesToday": 0,
-            "ReadCapacityUnits": read_units,
-            "WriteCapacityUnits": write_units,
-        },
-        "WarmThroughput": {
-            "ReadUnitsPerSecond": warm_reads,
-            "WriteUnitsPerSecond": warm_writes,
-            "Status": "ACTIVE",
-        },
         "TableSizeBytes": counted.bytes,
         "ItemCount": counted.items,
         "TableArn": record.arn(),
         "TableId": record.id,
         "DeletionProtectionEnabled": record.deletion_protection,
     });
-    if record.provisioned.is_none() {
-        description["BillingModeSummary"] = json!({
-            "BillingMode": "PAY_PER_REQUEST",
-            "LastUpdateToPayPerRequestDateTime": seconds(record.created_millis),
-        });
-    }
-    if let Some(table_class) = &record.table_class {
-        description["TableClassSummary"] = json!({ "TableClass": table_class });
-    }
+    throughput::describe(&record, engine.clock().now_millis(), &mut description);
     if let Some(sse) = sse_description(&record) {
         description["SSEDescription"] = sse;
     }

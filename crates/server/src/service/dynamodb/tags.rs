@@ -1,31 +1,55 @@
 //! TagResource, UntagResource and ListTagsOfResource.
+//!
+//! The tags of a request are judged together: one that is not valid, and none is set.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{input, table};
+use super::{input, resource};
 use crate::engine::{Engine, TableRecord};
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
 
 const TAGS_MAX: usize = 50;
+/// The longest key, in characters.
+const KEY_CHARS_MAX: usize = 128;
+/// The longest value, in characters.
+const VALUE_CHARS_MAX: usize = 256;
 
 /// Runs TagResource.
 pub async fn tag(engine: &Engine, request: &Request) -> Result<Output, ApiError> {
-    let found = table::by_arn(engine, request)?;
-    let tags = merged(found.record().tags.clone(), request.input.get("Tags"))?;
-    engine.change_record(&found, |record| TableRecord { tags, ..record }).await?;
+    let arn = resource::tagged_arn(request)?;
+    let added = tags(request.input.get("Tags"))?;
+    if added.is_empty() {
+        return Err(ApiError::validation("Atleast one Tag needs to be provided as Input."));
+    }
+    let found = resource::tagged_table(engine, request, &arn)?;
+    engine
+        .try_change_record(&found, |record| {
+            let mut tags = record.tags.clone();
+            tags.extend(added);
+            check_count(tags.len())?;
+            Ok::<_, ApiError>(TableRecord { tags, ..record.clone() })
+        })
+        .await?;
     Ok(Output::Bytes(Vec::new()))
 }
 
 /// Runs UntagResource. Keys that no tag has are no error.
 pub async fn untag(engine: &Engine, request: &Request) -> Result<Output, ApiError> {
-    let found = table::by_arn(engine, request)?;
+    let arn = resource::tagged_arn(request)?;
     let keys = request.input.get("TagKeys").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    if keys.is_empty() {
+        return Err(ApiError::validation("Atleast one Tag Key needs to be provided as Input."));
+    }
+    let keys: Vec<&str> = keys.iter().filter_map(Value::as_str).collect();
+    keys.iter().try_for_each(|key| check_key(key))?;
+    check_count(keys.len())?;
+    let found = resource::tagged_table(engine, request, &arn)?;
     engine
         .change_record(&found, |mut record| {
-            record.tags.retain(|key, _| !keys.iter().any(|gone| gone.as_str() == Some(key)));
+            record.tags.retain(|key, _| !keys.contains(&key.as_str()));
             record
         })
         .await?;
@@ -35,9 +59,11 @@ pub async fn untag(engine: &Engine, request: &Request) -> Result<Output, ApiErro
 /// Runs ListTagsOfResource: ten tags a page, as the service.
 pub fn list(engine: &Engine, request: &Request) -> Result<Output, ApiError> {
     const PAGE: usize = 10;
-    let found = table::by_arn(engine, request)?;
+    let arn = resource::tagged_arn(request)?;
+    let found = resource::tagged_table(engine, request, &arn)?;
     let record = found.record();
-    let start = input::text(&request.input, "NextToken");
+    // The service takes a token that it did not give for none.
+    let start = input::text(&request.input, "NextToken").filter(|start| record.tags.contains_key(*start));
     let mut rest = record.tags.iter().filter(|(key, _)| start.is_none_or(|start| key.as_str() > start));
     let page: Vec<_> = rest.by_ref().take(PAGE).collect();
     let mut answer = json!({"Tags": page.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect::<Vec<_>>()});
@@ -49,24 +75,47 @@ pub fn list(engine: &Engine, request: &Request) -> Result<Output, ApiError> {
     Ok(answer.into())
 }
 
-/// `tags` with those of a request put over them.
-pub fn merged(
-    mut tags: BTreeMap<String, String>,
-    added: Option<&Value>,
-) -> Result<BTreeMap<String, String>, ApiError> {
-    for tag in added.and_then(Value::as_array).map_or(&[][..], Vec::as_slice) {
+/// The tags of a request, each of them valid and no key twice.
+pub fn tags(requested: Option<&Value>) -> Result<BTreeMap<String, String>, ApiError> {
+    let requested = requested.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let mut tags = BTreeMap::new();
+    for tag in requested {
         let key = input::text(tag, "Key").unwrap_or_default();
-        if key.to_ascii_lowercase().starts_with("aws:") {
-            return Err(ApiError::validation(
-                "One or more parameter values were invalid: Tag keys cannot start with aws:",
-            ));
+        let value = input::text(tag, "Value").unwrap_or_default();
+        check_key(key)?;
+        if value.chars().count() > VALUE_CHARS_MAX || !value.chars().all(is_allowed) {
+            return Err(ApiError::validation(format!("The Tag Value provided is invalid, Value: {value}")));
         }
-        tags.insert(key.to_owned(), input::text(tag, "Value").unwrap_or_default().to_owned());
+        if tags.insert(key.to_owned(), value.to_owned()).is_some() {
+            return Err(ApiError::validation(format!(
+                "Duplicate Tag Keys provided as input: Duplicate Tag Key found {key}"
+            )));
+        }
     }
-    if tags.len() > TAGS_MAX {
+    check_count(tags.len())?;
+    Ok(tags)
+}
+
+fn check_key(key: &str) -> Result<(), ApiError> {
+    if key.is_empty() || key.chars().count() > KEY_CHARS_MAX || !key.chars().all(is_allowed) {
+        return Err(ApiError::validation(format!("The Tag Key provided is invalid, Key: {key}")));
+    }
+    if key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:")) {
+        return Err(ApiError::validation(format!("Tag Key cannot be prefixed with aws:, Key: {key}")));
+    }
+    Ok(())
+}
+
+// Letters and digits of any script, spaces, and a few signs.
+fn is_allowed(char: char) -> bool {
+    char.is_alphanumeric() || char.is_whitespace() || "+-=._:/@".contains(char)
+}
+
+fn check_count(count: usize) -> Result<(), ApiError> {
+    if count > TAGS_MAX {
         return Err(ApiError::validation(
-            "One or more parameter values were invalid: Too many tags: a resource can have at most 50",
+            "Number of Tags exceed the current limit for the provided ResourceArn",
         ));
     }
-    Ok(tags)
+    Ok(())
 }

@@ -1,15 +1,14 @@
-//! UpdateTable: the key, the billing mode, the table class, deletion protection, global indexes.
+//! UpdateTable: the key, billing mode and throughput, the table class, deletion protection, global indexes.
 
 use std::sync::Arc;
 
 use serde_json::json;
 
-use super::create_table::provisioned;
 use super::encryption;
 use super::index_definitions::invalid;
 use super::index_updates::{IndexUpdates, in_use};
-use super::{input, table};
-use crate::engine::{Engine, IndexState, TableRecord};
+use super::{input, table, throughput};
+use crate::engine::{Engine, IndexState, PassingStatus, TableRecord};
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
 
@@ -24,21 +23,19 @@ pub async fn run(engine: &Arc<Engine>, request: &Request) -> Result<Output, ApiE
             "MultiRegionConsistency",
             "GlobalTableWitnessUpdates",
             "GlobalTableSettingsReplicationMode",
-            "OnDemandThroughput",
-            "WarmThroughput",
+            "DisassociationProtectionEnabled",
+            "VectorIndexUpdates",
         ],
     )?;
     let encrypts = input::has(body, "SSESpecification");
-    let others = ["BillingMode", "ProvisionedThroughput", "TableClass", "DeletionProtectionEnabled"];
-    let changes = others.iter().any(|name| input::has(body, name));
+    let protects = input::flag(body, "DeletionProtectionEnabled");
     let updates = IndexUpdates::read(body)?;
-    if encrypts && (changes || !updates.is_empty()) {
-        return Err(ApiError::validation(
-            "One or more parameter values were invalid: Server-Side Encryption modification must be the only \
-             operation in the request",
-        ));
+    let changes = encrypts || protects.is_some() || throughput::is_asked_for(body);
+    if changes && updates.is_empty() && input::has(body, "GlobalSecondaryIndexUpdates") {
+        return Err(invalid("List of GlobalSecondaryIndexUpdates is empty"));
     }
-    if !encrypts && !changes && updates.is_empty() {
+    throughput::check_one_concern(body)?;
+    if !changes && updates.is_empty() {
         return Err(ApiError::validation(
             "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates, \
              SSESpecification, ReplicaUpdates, MultiAccountReplicaReady, ReplicaTransitRoleArn, \
@@ -46,36 +43,40 @@ pub async fn run(engine: &Arc<Engine>, request: &Request) -> Result<Output, ApiE
              required",
         ));
     }
-    if updates.is_empty() && input::has(body, "GlobalSecondaryIndexUpdates") {
-        return Err(invalid("List of GlobalSecondaryIndexUpdates is empty"));
-    }
     let choice = encryption::choice(body.get("SSESpecification"))?;
     let found = table::for_control(engine, request)?;
+    let before = found.record();
+    table::check_at_rest(engine, &before)?;
     if encrypts {
         engine.switch_key(&found, &request.caller, choice.key()).await.map_err(ApiError::switching)?;
-        let status = table::status(&found.record());
-        return Ok(json!({ "TableDescription": table::description(&found, status) }).into());
+        let status = table::status_now(engine, &found.record());
+        return Ok(json!({ "TableDescription": table::description(engine, &found, status) }).into());
     }
+    let now_millis = engine.clock().now_millis();
+    let takes_time = throughput::takes_time(body);
     let builds = updates.builds();
     engine
         .try_change_record(&found, |record| {
-            let provisioned = provisioned(body, Some(record.provisioned))?;
-            if provisioned != record.provisioned {
+            let changed = throughput::updated(body, record, now_millis)?;
+            if changed.provisioned != record.provisioned {
                 check_indexes_are_at_rest(record)?;
             }
-            let record = updates.apply(record, provisioned)?;
+            let record = updates.apply(record, changed)?;
+            let options = match takes_time {
+                true => engine.passing_for_a_while(record.options, PassingStatus::Updating),
+                false => record.options,
+            };
             Ok::<_, ApiError>(TableRecord {
-                provisioned,
-                table_class: input::text(body, "TableClass").map(str::to_owned).or(record.table_class),
-                deletion_protection: input::flag(body, "DeletionProtectionEnabled")
-                    .unwrap_or(record.deletion_protection),
+                options,
+                deletion_protection: protects.unwrap_or(record.deletion_protection),
                 ..record
             })
         })
         .await?;
     // The index comes into being, or goes, by itself from here on.
-    let status = if builds { "UPDATING" } else { table::status(&found.record()) };
-    let description = table::description(&found, status);
+    let status = if takes_time || builds { "UPDATING" } else { table::status_now(engine, &found.record()) };
+    let mut description = table::description(engine, &found, status);
+    throughput::answer_as_before(body, &before, now_millis, &mut description);
     engine.work_on_indexes(&found);
     Ok(json!({ "TableDescription": description }).into())
 }

@@ -1,0 +1,407 @@
+"""What can be set about a table: billing and throughput, class, tags, resource policy, and statuses that take time."""
+
+import json
+import time
+
+import pytest
+from support.tables import create_table, describe, error_of, item, refused, unique, wait_active, wait_until
+
+INVALID = "One or more parameter values were invalid: "
+ON_DEMAND = {"BillingMode": "PAY_PER_REQUEST"}
+WARM = {"ReadUnitsPerSecond": 12000, "WriteUnitsPerSecond": 4000}
+
+
+def units(read, write):
+    return {"ProvisionedThroughput": {"ReadCapacityUnits": read, "WriteCapacityUnits": write}}
+
+
+def provisioned(read, write):
+    return {"BillingMode": "PROVISIONED"} | units(read, write)
+
+
+def update(dynamodb, table, **parameters):
+    return dynamodb.update_table(TableName=table, **parameters)["TableDescription"]
+
+
+def figures(description):
+    throughput = description["ProvisionedThroughput"]
+    return throughput["ReadCapacityUnits"], throughput["WriteCapacityUnits"], throughput["NumberOfDecreasesToday"]
+
+
+def test_provisioned_throughput_goes_up_and_down(dynamodb):
+    table = create_table(dynamodb, **provisioned(10, 10))
+    made = describe(dynamodb, table)
+    assert figures(made) == (10, 10, 0) and "BillingModeSummary" not in made
+    assert not {"LastIncreaseDateTime", "LastDecreaseDateTime"} & set(made["ProvisionedThroughput"])
+    # The answer tells the units as they were.
+    answer = update(dynamodb, table, **units(12, 10))
+    assert (answer["TableStatus"], figures(answer)) == ("UPDATING", (10, 10, 0))
+    raised = describe(dynamodb, table)
+    assert (raised["TableStatus"], figures(raised)) == ("ACTIVE", (12, 10, 0))
+    assert "LastIncreaseDateTime" in raised["ProvisionedThroughput"]
+    for count, (read, write) in enumerate([(11, 9), (11, 8), (11, 7), (11, 6)], 1):
+        update(dynamodb, table, **units(read, write))
+        assert figures(describe(dynamodb, table)) == (read, write, count)
+    with refused("LimitExceededException", containing=["decreases are limited", "Number of decreases today: 4."]):
+        update(dynamodb, table, **units(11, 5))
+    update(dynamodb, table, **units(20, 20))
+    assert figures(describe(dynamodb, table)) == (20, 20, 4)
+    # It never gets colder than it was.
+    assert describe(dynamodb, table)["WarmThroughput"] == {
+        "ReadUnitsPerSecond": 20, "WriteUnitsPerSecond": 20, "Status": "ACTIVE"
+    }
+    with refused(
+        "ValidationException",
+        "The provisioned throughput for the table will not change. The requested value equals the current value. "
+        "Current ReadCapacityUnits provisioned for the table: 20. Requested ReadCapacityUnits: 20. Current "
+        "WriteCapacityUnits provisioned for the table: 20. Requested WriteCapacityUnits: 20. Refer to the Amazon "
+        "DynamoDB Developer Guide for current limits and how to request higher limits.",
+    ):
+        update(dynamodb, table, **units(20, 20))
+
+
+def test_the_billing_mode_switches_both_ways(dynamodb):
+    table = create_table(dynamodb, **provisioned(2, 1))
+    answer = update(dynamodb, table, **ON_DEMAND)
+    assert (answer["TableStatus"], answer["BillingModeSummary"]) == ("UPDATING", ON_DEMAND)
+    assert figures(answer) == (0, 0, 0) and "LastDecreaseDateTime" in answer["ProvisionedThroughput"]
+    switched = describe(dynamodb, table)
+    since = switched["BillingModeSummary"].pop("LastUpdateToPayPerRequestDateTime")
+    assert switched["BillingModeSummary"] == ON_DEMAND
+    assert switched["WarmThroughput"] == WARM | {"Status": "ACTIVE"}
+    update(dynamodb, table, **provisioned(3, 3))
+    back = describe(dynamodb, table)
+    assert back["BillingModeSummary"] == {
+        "BillingMode": "PROVISIONED", "LastUpdateToPayPerRequestDateTime": since
+    }
+    assert figures(back) == (3, 3, 0) and back["WarmThroughput"] == WARM | {"Status": "ACTIVE"}
+
+
+@pytest.mark.parametrize(
+    ("of_table", "parameters", "message"),
+    [
+        (ON_DEMAND, units(1, 1), "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"),
+        (ON_DEMAND, {"BillingMode": "PROVISIONED"}, "ProvisionedThroughput must be specified when BillingMode is PROVISIONED"),
+        (provisioned(5, 5), {"BillingMode": "PROVISIONED"}, "ProvisionedThroughput must be specified when BillingMode is PROVISIONED"),
+        (provisioned(5, 5), {"OnDemandThroughput": {"MaxReadRequestUnits": 5}}, "MaxReadRequestUnits for OnDemandThroughput cannot be specified when the table BillingMode is PROVISIONED"),
+        (ON_DEMAND, {"OnDemandThroughput": {"MaxWriteRequestUnits": 0}}, "Requested MaxWriteRequestUnits for OnDemandThroughput for table is outside of valid range"),
+        (ON_DEMAND, {"OnDemandThroughput": {"MaxReadRequestUnits": -2}}, "Requested MaxReadRequestUnits for OnDemandThroughput for table is outside of valid range"),
+        (ON_DEMAND, {"WarmThroughput": {"ReadUnitsPerSecond": 11999}}, "Requested ReadUnitsPerSecond for WarmThroughput for table is lower than current WarmThroughput, decreasing WarmThroughput is not supported"),
+        (provisioned(5, 5), {"WarmThroughput": {"ReadUnitsPerSecond": 5, "WriteUnitsPerSecond": 4}}, "Requested WriteUnitsPerSecond for WarmThroughput for table is lower than current WarmThroughput, decreasing WarmThroughput is not supported"),
+        (ON_DEMAND, {"TableClass": "STANDARD", "DeletionProtectionEnabled": True}, "TableClass modification must be the only operation in the request"),
+        (ON_DEMAND, {"DeletionProtectionEnabled": True} | provisioned(1, 1), "DeletionProtection modification must be the only operation in the request"),
+        (ON_DEMAND, {"WarmThroughput": WARM} | provisioned(1, 1), "WarmThroughput must be the only operation in the request"),
+        (ON_DEMAND, {"SSESpecification": {"Enabled": True}} | provisioned(1, 1), "Server-Side Encryption modification must be the only operation in the request"),
+    ],
+)
+def test_updates_that_are_refused(dynamodb, of_table, parameters, message):
+    table = create_table(dynamodb, **of_table)
+    before = describe(dynamodb, table)
+    with refused("ValidationException", INVALID + message):
+        update(dynamodb, table, **parameters)
+    assert describe(dynamodb, table) == before
+
+
+def test_maxima_of_an_on_demand_table(dynamodb):
+    table = create_table(dynamodb, OnDemandThroughput={"MaxReadRequestUnits": 100})
+    assert describe(dynamodb, table)["OnDemandThroughput"] == {"MaxReadRequestUnits": 100}
+    for given, kept in [
+        ({"MaxWriteRequestUnits": 50}, {"MaxReadRequestUnits": 100, "MaxWriteRequestUnits": 50}),
+        ({"MaxReadRequestUnits": -1}, {"MaxWriteRequestUnits": 50}),
+        ({"MaxWriteRequestUnits": -1}, None),
+    ]:
+        update(dynamodb, table, OnDemandThroughput=given)
+        assert describe(dynamodb, table).get("OnDemandThroughput") == kept
+    for given in (0, -1, -2):
+        with refused(
+            "ValidationException",
+            f"{INVALID}Requested MaxReadRequestUnits for OnDemandThroughput for table is outside of valid range",
+        ):
+            create_table(dynamodb, OnDemandThroughput={"MaxReadRequestUnits": given})
+    with refused("LimitExceededException", containing=["exceeds TableMaxReadCapacityUnits of the account in region us-east-1"]):
+        create_table(dynamodb, OnDemandThroughput={"MaxReadRequestUnits": 40001})
+
+
+def test_warm_throughput(dynamodb):
+    table = create_table(dynamodb, WarmThroughput={"ReadUnitsPerSecond": 12001})
+    assert describe(dynamodb, table)["WarmThroughput"] == WARM | {"ReadUnitsPerSecond": 12001, "Status": "ACTIVE"}
+    answer = update(dynamodb, table, WarmThroughput={"WriteUnitsPerSecond": 5000})
+    assert answer["WarmThroughput"] == WARM | {"ReadUnitsPerSecond": 12001, "Status": "UPDATING"}
+    assert answer["TableStatus"] == "ACTIVE"
+    warm = {"ReadUnitsPerSecond": 12001, "WriteUnitsPerSecond": 5000, "Status": "ACTIVE"}
+    assert describe(dynamodb, table)["WarmThroughput"] == warm
+    with refused("ValidationException", containing=["is lower than initial throughput for OnDemand. See: https://"]):
+        create_table(dynamodb, WarmThroughput={"ReadUnitsPerSecond": 1, "WriteUnitsPerSecond": 1})
+    with refused(
+        "ValidationException",
+        f"{INVALID}Requested ReadUnitsPerSecond for WarmThroughput for table is lower than ReadCapacityUnits of "
+        "ProvisionedThroughput",
+    ):
+        create_table(dynamodb, **provisioned(10, 10), WarmThroughput={"ReadUnitsPerSecond": 5, "WriteUnitsPerSecond": 5})
+
+
+def test_the_table_class_changes_twice_in_thirty_days(dynamodb):
+    table = create_table(dynamodb)
+    update(dynamodb, table, TableClass="STANDARD")
+    assert "TableClassSummary" not in describe(dynamodb, table)
+    for name in ("STANDARD_INFREQUENT_ACCESS", "STANDARD"):
+        assert update(dynamodb, table, TableClass=name)["TableStatus"] == "UPDATING"
+        summary = describe(dynamodb, table)["TableClassSummary"]
+        assert summary["TableClass"] == name and "LastUpdateDateTime" in summary
+    with refused(
+        "LimitExceededException",
+        "Subscriber limit exceeded: Updates to TableClass are limited to 2 times in 30 day(s).",
+    ):
+        update(dynamodb, table, TableClass="STANDARD_INFREQUENT_ACCESS")
+
+
+def test_a_protected_table_is_not_deleted(dynamodb):
+    table = create_table(dynamodb, DeletionProtectionEnabled=True)
+    with refused(
+        "ValidationException",
+        "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.",
+    ):
+        dynamodb.delete_table(TableName=table)
+    update(dynamodb, table, DeletionProtectionEnabled=False)
+    dynamodb.delete_table(TableName=table)
+
+
+def tags_of(dynamodb, arn):
+    found, token = {}, {}
+    while True:
+        page = dynamodb.list_tags_of_resource(ResourceArn=arn, **token)
+        assert len(page["Tags"]) <= 10
+        found |= {tag["Key"]: tag["Value"] for tag in page["Tags"]}
+        if "NextToken" not in page:
+            return found
+        token = {"NextToken": page["NextToken"]}
+
+
+def test_fifty_tags_and_no_more(dynamodb):
+    table = create_table(dynamodb)
+    arn = describe(dynamodb, table)["TableArn"]
+    wanted = {f"key {n:02}": f"värde+-=._:/@{n}" for n in range(50)}
+    dynamodb.tag_resource(ResourceArn=arn, Tags=[{"Key": k, "Value": v} for k, v in wanted.items()])
+    assert tags_of(dynamodb, arn) == wanted
+    too_many = "Number of Tags exceed the current limit for the provided ResourceArn"
+    with refused("ValidationException", too_many):
+        dynamodb.tag_resource(ResourceArn=arn, Tags=[{"Key": "one more", "Value": ""}])
+    with refused("ValidationException", too_many):
+        create_table(dynamodb, Tags=[{"Key": str(n), "Value": ""} for n in range(51)])
+    dynamodb.tag_resource(ResourceArn=arn, Tags=[{"Key": "key 00", "Value": "again"}])
+    dynamodb.untag_resource(ResourceArn=arn, TagKeys=["key 01", "no such key"])
+    assert tags_of(dynamodb, arn) == {k: v for k, v in wanted.items() if k != "key 01"} | {"key 00": "again"}
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        ([], "Atleast one Tag needs to be provided as Input."),
+        ([("", "v")], "The Tag Key provided is invalid, Key: "),
+        ([("k" * 129, "v")], f"The Tag Key provided is invalid, Key: {'k' * 129}"),
+        ([("a,b", "v")], "The Tag Key provided is invalid, Key: a,b"),
+        ([("k", "v" * 257)], f"The Tag Value provided is invalid, Value: {'v' * 257}"),
+        ([("k", "100%")], "The Tag Value provided is invalid, Value: 100%"),
+        ([("aws:k", "v")], "Tag Key cannot be prefixed with aws:, Key: aws:k"),
+        ([("k", "1"), ("k", "2")], "Duplicate Tag Keys provided as input: Duplicate Tag Key found k"),
+    ],
+)
+def test_tags_that_are_refused(server, tags, message):
+    dynamodb = server.client("dynamodb", parameter_validation=False)
+    table = create_table(dynamodb)
+    arn = describe(dynamodb, table)["TableArn"]
+    given = [{"Key": key, "Value": value} for key, value in tags]
+    good = [{"Key": "good", "Value": "v"}] if tags else []
+    with refused("ValidationException", message):
+        dynamodb.tag_resource(ResourceArn=arn, Tags=good + given)
+    assert tags_of(dynamodb, arn) == {}
+    if tags:
+        with refused("ValidationException", message):
+            create_table(dynamodb, name := unique(), Tags=given)
+        with refused("ResourceNotFoundException"):
+            describe(dynamodb, name)
+
+
+def test_untagging_is_checked(server):
+    dynamodb = server.client("dynamodb", parameter_validation=False)
+    arn = describe(dynamodb, create_table(dynamodb))["TableArn"]
+    with refused("ValidationException", "Atleast one Tag Key needs to be provided as Input."):
+        dynamodb.untag_resource(ResourceArn=arn, TagKeys=[])
+    with refused("ValidationException", f"The Tag Key provided is invalid, Key: {'k' * 129}"):
+        dynamodb.untag_resource(ResourceArn=arn, TagKeys=["k" * 129])
+
+
+def statement(**members):
+    return {
+        "Effect": "Allow",
+        "Principal": {"AWS": "111122223333"},
+        "Action": ["dynamodb:GetItem"],
+        "Resource": "*",
+    } | members
+
+
+def policy(*statements):
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements) or [statement()]}, indent=2)
+
+
+CANONICAL = (
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},'
+    '"Action":"dynamodb:GetItem","Resource":"*"}]}'
+)
+NO_POLICY_FOUND = "Resource-based policy not found for the provided ResourceArn: "
+
+
+def test_a_resource_policy_is_kept_in_one_form_with_a_revision(dynamodb):
+    table = create_table(dynamodb)
+    arn = describe(dynamodb, table)["TableArn"]
+    with refused("PolicyNotFoundException", NO_POLICY_FOUND + arn):
+        dynamodb.get_resource_policy(ResourceArn=arn)
+    assert "RevisionId" not in dynamodb.delete_resource_policy(ResourceArn=arn)
+    first = dynamodb.put_resource_policy(ResourceArn=arn, Policy=policy(), ExpectedRevisionId="NO_POLICY")["RevisionId"]
+    kept = dynamodb.get_resource_policy(ResourceArn=arn)
+    assert (kept["Policy"], kept["RevisionId"]) == (CANONICAL, first)
+    # The same in other words is no change.
+    assert dynamodb.put_resource_policy(ResourceArn=arn, Policy=CANONICAL)["RevisionId"] == first
+    other = policy(statement(Action="dynamodb:PutItem"))
+    second = dynamodb.put_resource_policy(ResourceArn=arn, Policy=other, ExpectedRevisionId=first)["RevisionId"]
+    assert int(second) > int(first)
+    stale = (
+        f"{NO_POLICY_FOUND}Requested update for policy with revision id {first}, but the policy associated to target "
+        f"table {table} has revision id {second}."
+    )
+    with refused("PolicyNotFoundException", stale):
+        dynamodb.put_resource_policy(ResourceArn=arn, Policy=policy(), ExpectedRevisionId=first)
+    with refused("PolicyNotFoundException", stale):
+        dynamodb.delete_resource_policy(ResourceArn=arn, ExpectedRevisionId=first)
+    with refused(
+        "PolicyNotFoundException",
+        f"{NO_POLICY_FOUND}Requested policy update expecting none to be present for table {table}, but a policy exists "
+        f"with revision id {second}.",
+    ):
+        dynamodb.put_resource_policy(ResourceArn=arn, Policy=other, ExpectedRevisionId="NO_POLICY")
+    assert dynamodb.delete_resource_policy(ResourceArn=arn, ExpectedRevisionId=second)["RevisionId"] == second
+    with refused("PolicyNotFoundException", NO_POLICY_FOUND + arn):
+        dynamodb.get_resource_policy(ResourceArn=arn)
+    made = create_table(dynamodb, ResourcePolicy=policy())
+    assert dynamodb.get_resource_policy(ResourceArn=describe(dynamodb, made)["TableArn"])["Policy"] == CANONICAL
+
+
+def test_a_resource_policy_survives_a_restart(own_server):
+    table = create_table(own_server.dynamodb, ResourcePolicy=policy())
+    arn = describe(own_server.dynamodb, table)["TableArn"]
+    before = own_server.dynamodb.get_resource_policy(ResourceArn=arn)["RevisionId"]
+    own_server.restart()
+    assert own_server.dynamodb.get_resource_policy(ResourceArn=arn)["RevisionId"] == before
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("{not json", f"{INVALID}Invalid policy document: This policy contains invalid Json"),
+        (policy() + " " * 20480, f"{INVALID}Maximum policy size of 20480 bytes exceeded"),
+        ('{"Statement": []}', f"{INVALID}Invalid policy document: Could not parse the policy: Statement is empty!"),
+        (
+            policy(statement(Sid="a"), statement(Sid="a")),
+            f"{INVALID}Invalid policy document: The Statement Ids in the policy are not unique",
+        ),
+        (policy(statement(Principal="111122223333")), f"{INVALID}Invalid principal in policy document."),
+        (
+            policy(statement(Principal="*")),
+            "Resource-based policy grants unbounded access in one or more elements. Please revise the policy to ensure "
+            "least-privilege form of access",
+        ),
+    ],
+)
+def test_resource_policies_that_are_refused(dynamodb, document, message):
+    arn = describe(dynamodb, create_table(dynamodb))["TableArn"]
+    with refused("ValidationException", message):
+        dynamodb.put_resource_policy(ResourceArn=arn, Policy=document)
+    with refused("ValidationException", message):
+        create_table(dynamodb, ResourcePolicy=document)
+
+
+def test_who_would_lock_themselves_out_must_confirm_it(dynamodb):
+    arn = describe(dynamodb, create_table(dynamodb))["TableArn"]
+    locking = policy(statement(Effect="Deny", Principal="*", Action="dynamodb:Put*"))
+    with refused(
+        "AccessDeniedException",
+        "The new resource policy will not allow you to update the resource policy in the future.",
+    ):
+        dynamodb.put_resource_policy(ResourceArn=arn, Policy=locking)
+    dynamodb.put_resource_policy(ResourceArn=arn, Policy=locking, ConfirmRemoveSelfResourceAccess=True)
+
+
+@pytest.mark.parametrize(
+    ("of_arn", "code", "message"),
+    [
+        (lambda arn: "bare-name", "ValidationException", f"{INVALID}ARNs must start with 'arn:': bare-name"),
+        (
+            lambda arn: arn + "x",
+            "ResourceNotFoundException",
+            "Requested resource not found: Table: {name}x not found",
+        ),
+        (
+            lambda arn: arn.replace(":000000000000:", ":111122223333:"),
+            "ValidationException",
+            "This action is only supported by accounts that match the resource owner\u2019s account.",
+        ),
+        (lambda arn: arn.replace("us-east-1", "eu-west-1"), "ValidationException", f"{INVALID}Invalid resource Arn: {{arn}}"),
+        (
+            lambda arn: arn + "/index/by-x",
+            "ValidationException",
+            f"{INVALID}Invalid resource arn provided, only table or stream is accepted. Provided resource arn: {{arn}}",
+        ),
+        (
+            lambda arn: arn + "/backup/0170",
+            "ValidationException",
+            f"{INVALID}Provided Arn is not a DynamoDB resource arn: {{arn}}",
+        ),
+    ],
+)
+def test_arns_that_a_policy_cannot_have(dynamodb, of_arn, code, message):
+    table = create_table(dynamodb)
+    arn = of_arn(describe(dynamodb, table)["TableArn"])
+    for call in (
+        lambda: dynamodb.get_resource_policy(ResourceArn=arn),
+        lambda: dynamodb.put_resource_policy(ResourceArn=arn, Policy=policy()),
+        lambda: dynamodb.delete_resource_policy(ResourceArn=arn),
+    ):
+        with refused(code, message.format(name=table, arn=arn)):
+            call()
+
+
+def test_statuses_pass_after_the_time_that_is_set(make_server):
+    server = make_server("slow", arguments=["--status-delay-secs", "2"]).start()
+    dynamodb = server.dynamodb
+    name = create_table(dynamodb, wait=False)
+    in_use = "Attempt to change a resource which is still in use: "
+    assert describe(dynamodb, name)["TableStatus"] == "CREATING"
+    with refused("ResourceNotFoundException", "Requested resource not found"):
+        dynamodb.put_item(TableName=name, Item=item("a"))
+    for call in (lambda: dynamodb.delete_table(TableName=name), lambda: update(dynamodb, name, **provisioned(1, 1))):
+        with refused("ResourceInUseException", f"{in_use}Table is being created: {name}"):
+            call()
+    arn = describe(dynamodb, name)["TableArn"]
+    assert error_of(dynamodb.list_tags_of_resource, ResourceArn=arn)[0] == "ResourceNotFoundException"
+    assert error_of(dynamodb.get_resource_policy, ResourceArn=arn)[0] == "ResourceNotFoundException"
+    wait_active(dynamodb, name)
+    dynamodb.put_item(TableName=name, Item=item("a"))
+
+    update(dynamodb, name, **provisioned(1, 1))
+    assert describe(dynamodb, name)["TableStatus"] == "UPDATING"
+    assert dynamodb.get_item(TableName=name, Key=item("a"))["Item"] == item("a")
+    with refused("ResourceInUseException", f"{in_use}Table: {name} is in the process of being updated."):
+        dynamodb.delete_table(TableName=name)
+    wait_active(dynamodb, name)
+
+    started = time.monotonic()
+    assert dynamodb.delete_table(TableName=name)["TableDescription"]["TableStatus"] == "DELETING"
+    assert describe(dynamodb, name)["TableStatus"] == "DELETING" and name in dynamodb.list_tables()["TableNames"]
+    with refused("ResourceNotFoundException", "Requested resource not found"):
+        dynamodb.get_item(TableName=name, Key=item("a"))
+    with refused("ResourceInUseException", f"{in_use}Table is being deleted: {name}"):
+        dynamodb.delete_table(TableName=name)
+    wait_until(lambda: error_of(dynamodb.describe_table, TableName=name), "the table is gone", 10, 0.1)
+    assert time.monotonic() - started >= 1
+    create_table(dynamodb, name)
+    assert "Item" not in dynamodb.get_item(TableName=name, Key=item("a"))
