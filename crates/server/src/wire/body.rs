@@ -99,7 +99,7 @@ fn gunzip_now(packed: &[u8], bytes_max: usize) -> Result<Bytes, BodyError> {
     Ok(whole.into())
 }
 
-const SMALL_BYTES: u64 = 64 << 10;
+pub(super) const SMALL_BYTES: u64 = 64 << 10;
 
 #[cfg(test)]
 mod tests {

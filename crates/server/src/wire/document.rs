@@ -24,6 +24,12 @@ pub(super) fn check_syntax(body: &[u8]) -> Result<(), ApiError> {
     }
 }
 
+/// About how much memory a body's document takes: an object of few members takes the room of eleven.
+pub(super) fn memory_bytes(body: &[u8]) -> usize {
+    let count = |wanted: u8| body.iter().filter(|byte| **byte == wanted).count();
+    body.len() + count(b'{') * OBJECT_BYTES + count(b',') * ELEMENT_BYTES
+}
+
 // The greatest number of open brackets outside strings. Only for bodies that the parser refused.
 fn depth(body: &[u8]) -> usize {
     let (mut open, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
@@ -50,6 +56,8 @@ fn serialization() -> ApiError {
 // serde_json stops at this depth on its own, long before the stack ends. An
 // attribute value takes two levels of JSON for one of its own, of which 32 are allowed.
 const JSON_DEPTH_MAX: usize = 127;
+const OBJECT_BYTES: usize = 640;
+const ELEMENT_BYTES: usize = 96;
 const NESTING: &str = "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit";
 
 #[cfg(test)]
@@ -75,6 +83,15 @@ mod tests {
             assert_eq!(parse(Service::DynamoDb, body.as_bytes()), Err(serialization()), "{body}");
         }
         assert_eq!(parse(Service::DynamoDb, b"{\"a\": \"\xff\"}"), Err(serialization()));
+    }
+
+    /// A document of many small objects takes forty times its text; it must be counted as such.
+    #[test]
+    fn the_memory_of_a_document_is_told_before_it_is_built() {
+        let small_objects = format!("[{}]", vec!["{\"N\":\"1\"}"; 1000].join(","));
+        assert!((700_000..900_000).contains(&memory_bytes(small_objects.as_bytes())));
+        let one_text = format!("{{\"a\":\"{}\"}}", "x".repeat(1_000_000));
+        assert!(memory_bytes(one_text.as_bytes()) < 1_010_000);
     }
 
     #[test]

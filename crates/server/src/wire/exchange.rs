@@ -12,7 +12,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request as HttpRequest, StatusCode};
 use parking_lot::Mutex;
 use strongroom_model::shape::model;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::body::{self, BodyError};
 use super::dispatch::Dispatch;
@@ -34,6 +34,8 @@ pub(super) struct Front<D> {
     pub(super) limits: Limits,
     /// KiB of memory left for large bodies.
     pub(super) large_kib: Semaphore,
+    /// KiB of memory left for their documents.
+    pub(super) document_kib: Semaphore,
     /// The clock that `POST /_strongroom/clock` moves; none outside `--dev`.
     pub(super) movable_clock: Option<Arc<SystemClock>>,
     pub(super) draining: std::sync::atomic::AtomicBool,
@@ -165,15 +167,27 @@ async fn json_call<D: Dispatch>(
     let Some(operation) = model(service).operation(operation_name) else {
         return document::check_syntax(call.body).and(Err(ApiError::new("UnknownOperationException", "")));
     };
-    // Only a known sender makes us build a document: it takes ten times the body's memory.
+    // Only a known sender makes us build a document: it takes many times the body's memory.
     let caller = match caller(front, peer, call, service) {
         Ok(caller) => caller,
         Err(error) => return document::check_syntax(call.body).and(Err(error)),
     };
+    let _share = document_share(front, call.body).await;
     let input = document::parse(service, call.body)?;
     operation.validate(&input).map_err(|error| ApiError::new(error.code(), error.message().to_owned()))?;
     let request = Request { caller, id: Arc::clone(id), operation: operation.name(), input };
     front.app.call(service, request).await
+}
+
+// The share of the memory for documents that a large body's document takes until the call ends. Whoever waits
+// holds a share for its body, which nobody who has one for its document waits for.
+async fn document_share<'a, D>(front: &'a Front<D>, body: &[u8]) -> Option<SemaphorePermit<'a>> {
+    if body.len() <= body::SMALL_BYTES as usize {
+        return None;
+    }
+    let most = front.limits.large_document_bytes_max;
+    let kib = u32::try_from(document::memory_bytes(body).min(most).div_ceil(1024)).unwrap_or(u32::MAX);
+    front.document_kib.acquire_many(kib).await.ok()
 }
 
 async fn query_call<D: Dispatch>(

@@ -23,6 +23,8 @@ pub struct Limits {
     pub streams_max: u32,
     /// Bytes of request bodies larger than 64 KiB held in memory at once, over all connections.
     pub large_body_bytes_max: usize,
+    /// Bytes that the documents of such bodies take at once; a larger one waits until it is alone.
+    pub large_document_bytes_max: usize,
     /// Time that requests in flight get to finish when the server stops.
     pub drain_timeout: Duration,
 }
@@ -39,6 +41,7 @@ impl Default for Limits {
             connections_max: 10_000,
             streams_max: 128,
             large_body_bytes_max: 512 << 20,
+            large_document_bytes_max: 1 << 30,
             drain_timeout: Duration::from_secs(10),
         }
     }

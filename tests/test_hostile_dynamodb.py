@@ -1,0 +1,197 @@
+"""Requests of DynamoDB made to hurt: depth, digits, names and lists beyond all measure, wherever a request takes them.
+
+Each is answered with an error, and the server's memory stays bounded while it answers.
+"""
+
+import concurrent.futures
+import itertools
+import json
+import pathlib
+
+import pytest
+from support.server import Server
+from support.tables import create_table, item
+
+# A body has at most 16 MiB. Its document, of many small values, takes up to fifty times that; documents take turns.
+GROWTH_BYTES_MAX = 1024 * 1024 * 1024
+TOGETHER_BYTES_MAX = 1600 * 1024 * 1024
+# The service quotes what breaks a constraint, whole.
+ANSWER_BYTES_MAX = 32 * 1024 * 1024
+BODY_BYTES = 15_900_000
+DEPTH = 100_000
+MILLION = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory):
+    """A server of these tests' own, with a table."""
+    server = Server(tmp_path_factory.mktemp("hostile")).start()
+    server.table = create_table(server.dynamodb)
+    server.dynamodb.put_item(TableName=server.table, Item=item("a"))
+    yield server
+    assert "panicked" not in server.output()
+    server.stop()
+
+
+def memory(server, field):
+    status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(status.split(f"{field}:")[1].split()[0]) * 1024
+
+
+def forget_peak(server):
+    pathlib.Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")
+    return memory(server, "VmRSS")
+
+
+def send(server, operation, body):
+    text = body if isinstance(body, str) else json.dumps(body)
+    return server.call(f"DynamoDB_20120810.{operation}", text.replace("TABLE", server.table, 1).encode(), timeout=120)
+
+
+def refused(server, operation, body, *codes):
+    """The request is an error, told in few words, at a bounded cost; and the server goes on."""
+    before = forget_peak(server)
+    status, _, answer = send(server, operation, body)
+    growth = memory(server, "VmHWM") - before
+    assert status in (400, 413), (status, str(answer)[:300])
+    assert len(json.dumps(answer)) < ANSWER_BYTES_MAX
+    if codes:
+        assert answer["__type"].split("#")[1] in codes, str(answer)[:300]
+    assert growth < GROWTH_BYTES_MAX, f"{growth} bytes more"
+    assert server.dynamodb.get_item(TableName=server.table, Key=item("a"), ConsistentRead=True)["Item"] == item("a")
+
+
+DEEP = {"lists": '{"L":[' * DEPTH + '{"S":"x"}' + "]}" * DEPTH, "maps": '{"M":{"a":' * DEPTH + '{"S":"x"}' + "}}" * DEPTH}
+
+
+@pytest.mark.parametrize("value", DEEP.values(), ids=DEEP)
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("PutItem", '{"TableName":"TABLE","Item":{"pk":{"S":"a"},"v":VALUE}}'),
+        ("GetItem", '{"TableName":"TABLE","Key":{"pk":VALUE}}'),
+        ("UpdateItem", '{"TableName":"TABLE","Key":{"pk":{"S":"a"}},"UpdateExpression":"SET v = :v","ExpressionAttributeValues":{":v":VALUE}}'),
+        ("UpdateItem", '{"TableName":"TABLE","Key":{"pk":{"S":"a"}},"AttributeUpdates":{"v":{"Value":VALUE}}}'),
+        ("PutItem", '{"TableName":"TABLE","Item":{"pk":{"S":"a"}},"Expected":{"v":{"Value":VALUE}}}'),
+        ("BatchWriteItem", '{"RequestItems":{"TABLE":[{"PutRequest":{"Item":{"pk":VALUE}}}]}}'),
+        ("Scan", '{"TableName":"TABLE","ExclusiveStartKey":{"pk":VALUE}}'),
+        ("Scan", '{"TableName":"TABLE","ScanFilter":{"v":{"ComparisonOperator":"EQ","AttributeValueList":[VALUE]}}}'),
+        ("ExecuteStatement", '{"Statement":"SELECT * FROM \\"TABLE\\" WHERE v = ?","Parameters":[VALUE]}'),
+    ],
+    ids=["item", "key", "value", "update", "expected", "batch", "start key", "filter", "parameter"],
+)
+def test_a_value_nested_a_hundred_thousand_deep(target, operation, body, value):
+    refused(target, operation, body.replace("VALUE", value), "ValidationException", "SerializationException")
+
+
+@pytest.mark.parametrize(
+    "part", ["(" * DEPTH + "a" + ")" * DEPTH, "NOT " * DEPTH + "a = :a", "a" + ".b" * DEPTH, "size(" * DEPTH, "a" + "[1]" * DEPTH],
+    ids=["parentheses", "NOTs", "path", "functions", "indexes"],
+)
+@pytest.mark.parametrize("length", [DEPTH * 10, 4000], ids=["too long", "short enough"])
+def test_an_expression_nested_a_hundred_thousand_deep(target, part, length):
+    source = part[:length]
+    values = {":a": {"S": "x"}}
+    put = {"TableName": "TABLE", "Item": item("a"), "ConditionExpression": source, "ExpressionAttributeValues": values}
+    refused(target, "PutItem", put, "ValidationException")
+    scan = {"TableName": "TABLE", "FilterExpression": source, "ExpressionAttributeValues": values}
+    refused(target, "Scan", scan, "ValidationException")
+    update = {"TableName": "TABLE", "Key": item("a"), "UpdateExpression": "SET v = " + source[:-10], "ExpressionAttributeValues": values}
+    refused(target, "UpdateItem", update, "ValidationException")
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["[" * DEPTH, "{'a': " * DEPTH, "<<" * DEPTH, "(" * DEPTH, "f(" * DEPTH, "NOT " * DEPTH, "- " * DEPTH, "a" + ".b" * DEPTH, "1 = " * DEPTH, "a AND " * DEPTH,
+     "(SELECT * FROM " * DEPTH],
+    ids=["lists", "maps", "bags", "parentheses", "functions", "NOTs", "signs", "path", "chain", "ANDs", "selects"],
+)
+@pytest.mark.parametrize("length", [DEPTH * 10, 8000], ids=["too long", "short enough"])
+def test_a_statement_nested_a_hundred_thousand_deep(target, part, length):
+    for statement in ('SELECT * FROM "TABLE" WHERE v = ', 'UPDATE "TABLE" SET v = ', "INSERT INTO \"TABLE\" VALUE {'v': "):
+        refused(target, "ExecuteStatement", {"Statement": (statement + part)[:length]}, "ValidationException")
+
+
+@pytest.mark.parametrize(
+    "number", ["9" * MILLION, "1" + "0" * MILLION, "0." + "0" * MILLION + "1", "1e" + "9" * MILLION, "-" * MILLION, "1." + "1" * MILLION],
+    ids=["digits", "large", "small", "exponent", "signs", "fraction"],
+)
+def test_a_number_of_a_million_digits(target, number):
+    value = {"N": number}
+    refused(target, "PutItem", {"TableName": "TABLE", "Item": item("a") | {"n": value}}, "ValidationException")
+    refused(target, "PutItem", {"TableName": "TABLE", "Item": item("a") | {"n": {"NS": ["1", number]}}}, "ValidationException")
+    refused(target, "GetItem", {"TableName": "TABLE", "Key": {"pk": value}}, "ValidationException")
+    refused(
+        target,
+        "Scan",
+        {"TableName": "TABLE", "FilterExpression": "n = :n", "ExpressionAttributeValues": {":n": value}},
+        "ValidationException",
+    )
+    refused(target, "ExecuteStatement", {"Statement": 'SELECT * FROM "TABLE" WHERE n = ?', "Parameters": [value]}, "ValidationException")
+    refused(target, "ExecuteStatement", {"Statement": f'SELECT * FROM "TABLE" WHERE n = {number}'}, "ValidationException")
+    refused(target, "ExecuteStatement", {"Statement": f'SELECT * FROM "TABLE" WHERE n = {number}'[:8192]}, "ValidationException")
+    # As a JSON number, where an integer is wanted.
+    refused(target, "Scan", '{"TableName":"TABLE","Limit":' + number + "}", "SerializationException", "ValidationException")
+
+
+def names(template, *, size=BODY_BYTES):
+    """So many different names that a body is full."""
+    made, room = [], size
+    for n in itertools.count():
+        made.append(template.format(n))
+        room -= len(made[-1]) + 1
+        if room < 0:
+            return ",".join(made[:-1])
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("Scan", lambda: '{"TableName":"TABLE","ProjectionExpression":"a","ExpressionAttributeNames":{' + names('"#n{0}":"a{0}"') + "}}"),
+        ("Scan", lambda: '{"TableName":"TABLE","FilterExpression":"a = :v0","ExpressionAttributeValues":{' + names('":v{0}":{{"N":"1"}}') + "}}"),
+        ("Scan", lambda: '{"TableName":"TABLE","AttributesToGet":["a",' + names('"n{0}"') + ',"a"]}'),
+        ("Scan", lambda: '{"TableName":"TABLE",' + names('"Parameter{0}":1') + "}"),
+        ("Scan", lambda: '{"TableName":"TABLE","ProjectionExpression":"' + "a" * BODY_BYTES + '"}'),
+        ("Scan", lambda: '{"TableName":"TABLE","ProjectionExpression":"#a","ExpressionAttributeNames":{"#a":"' + "a" * BODY_BYTES + '"}}'),
+        ("PutItem", lambda: '{"TableName":"TABLE","Item":{"pk":{"S":"a"},' + names('"n{0}":{{"S":""}}') + "}}"),
+        ("PutItem", lambda: '{"TableName":"TABLE","Item":{"pk":{"S":"a"},"' + "a" * BODY_BYTES + '":{"S":"x"}}}'),
+        ("PutItem", lambda: '{"TableName":"TABLE","Item":{"pk":{"S":"a"},"s":{"SS":[' + names('"{0}"') + "]}}}"),
+        ("GetItem", lambda: '{"TableName":"TABLE","Key":{"pk":{"S":"a"},' + names('"n{0}":{{"S":""}}') + "}}"),
+        ("BatchGetItem", lambda: '{"RequestItems":{"TABLE":{"Keys":[' + names('{{"pk":{{"S":"{0}"}}}}') + "]}}}"),
+        ("BatchWriteItem", lambda: '{"RequestItems":{' + names('"tbl{0}":[]') + "}}"),
+        ("ExecuteStatement", lambda: '{"Statement":"SELECT * FROM \\"TABLE\\" WHERE pk = ?","Parameters":[' + names('{{"N":"{0}"}}') + "]}"),
+        ("ExecuteStatement", lambda: '{"Statement":"SELECT ' + names("n{0}") + ' FROM \\"TABLE\\""}'),
+        ("ExecuteStatement", lambda: '{"Statement":"SELECT ' + names("n{0}", size=8000) + ', n0 FROM \\"TABLE\\""}'),
+        ("BatchExecuteStatement", lambda: '{"Statements":[' + names('{{"Statement":"DELETE FROM t{0}"}}') + "]}"),
+        ("TagResource", lambda: '{"ResourceArn":"arn:aws:dynamodb:us-east-1:000000000000:table/TABLE","Tags":[' + names('{{"Key":"k{0}","Value":""}}') + "]}"),
+        ("DescribeTable", lambda: '{"TableName":"' + "a" * BODY_BYTES + '"}'),
+    ],
+    ids=["names", "values", "attributes to get", "parameters", "projection", "one name", "attributes", "one attribute", "set", "key", "keys", "tables",
+         "parameters of a statement", "statement", "short statement", "statements", "tags", "table name"],
+)
+def test_sixteen_megabytes_of_names(target, operation, body):
+    refused(target, operation, body(), "ValidationException", "SerializationException")
+
+
+@pytest.mark.parametrize("count", [MILLION, 101], ids=["million", "hundred and one"])
+def test_an_in_of_a_million_elements(target, count):
+    values = ",".join([":a"] * count)
+    scan = {"TableName": "TABLE", "FilterExpression": f"a IN ({values})", "ExpressionAttributeValues": {":a": {"S": "x"}}}
+    refused(target, "Scan", scan, "ValidationException")
+    put = {"TableName": "TABLE", "Item": item("a"), "ConditionExpression": f"a IN ({values})", "ExpressionAttributeValues": {":a": {"S": "x"}}}
+    refused(target, "PutItem", put, "ValidationException")
+    ones = ",".join(["1"] * count)
+    refused(target, "ExecuteStatement", {"Statement": f'SELECT * FROM "TABLE" WHERE a IN [{ones}]'}, "ValidationException")
+    statement = f"UPDATE \"TABLE\" SET a = 1 WHERE pk = 'a' AND a IN ({ones})"
+    refused(target, "ExecuteStatement", {"Statement": statement}, "ValidationException")
+
+
+def test_full_bodies_together_take_turns(target):
+    """Four clients with 16 MiB each: memory for their documents is handed out, not taken."""
+    body = '{"TableName":"TABLE","Item":{"pk":{"S":"a"},' + names('"n{0}":{{"S":""}}') + "}}"
+    before = forget_peak(target)
+    with concurrent.futures.ThreadPoolExecutor(4) as clients:
+        answers = list(clients.map(lambda _: send(target, "PutItem", body)[0], range(4)))
+    assert set(answers) <= {400, 413, 503}, answers
+    growth = memory(target, "VmHWM") - before
+    assert growth < TOGETHER_BYTES_MAX, f"{growth} bytes more"
