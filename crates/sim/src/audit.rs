@@ -115,7 +115,7 @@ impl Auditor {
         match heard {
             Heard::Done => Ok(true),
             Heard::Refused(error) => Err(format!("{what} on a calm disk: {error:?}")),
-            Heard::Failed(error) if names_one(&error.message, &self.damaged) => Ok(false),
+            Heard::Failed(error) if names_one(&error.cause, &self.damaged) => Ok(false),
             Heard::Failed(error) => Err(format!("{what} cannot be read on a calm disk: {error:?}")),
         }
     }

@@ -10,7 +10,7 @@ pub struct TableOptions {
     pub on_demand_max: (Option<i64>, Option<i64>),
     /// Read and write units a second that it is warm for; none where nothing was ever said or provisioned.
     pub warm: Option<(i64, i64)>,
-    /// When it last became an on-demand table, milliseconds since the Unix epoch.
+    /// When it was last switched to on-demand, milliseconds since the Unix epoch; none of one that was made so.
     pub on_demand_millis: Option<i64>,
     /// When its table class was changed in the last 30 days, milliseconds since the Unix epoch.
     pub class_changes_millis: Vec<i64>,

@@ -2,13 +2,17 @@
 //!
 //! The local store makes folders that are missing. If the data directory is
 //! moved away under a running server, it would start an empty one in its place
-//! and acknowledge writes into it. Each call looks first.
+//! and acknowledge writes into it. Each call looks first; and as the directory may
+//! be moved in the next moment, a write counts once its object is found in the
+//! directory that was opened, wherever that is now.
 
 use std::fs;
 use std::io;
 use std::ops::Range;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -18,8 +22,9 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart,
 };
+use rustix::fs::{AtFlags, Mode, OFlags};
 use slatedb_common::retry::NonRetryable;
 
 /// The store of one directory.
@@ -29,6 +34,8 @@ pub struct OwnDirectory {
     root: PathBuf,
     // Device and inode number: what the directory is, whatever its name.
     identity: (u64, u64),
+    // The directory itself, whatever its name.
+    opened: Arc<OwnedFd>,
 }
 
 impl OwnDirectory {
@@ -36,23 +43,67 @@ impl OwnDirectory {
     pub fn open(root: PathBuf) -> io::Result<Self> {
         let inner = LocalFileSystem::new_with_prefix(&root).map_err(io::Error::other)?.with_fsync(true);
         let identity = identity(&root)?;
-        Ok(Self { inner, root, identity })
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = Arc::new(rustix::fs::open(&root, flags, Mode::empty())?);
+        Ok(Self { inner, root, identity, opened })
     }
 
     fn check(&self) -> Result<()> {
         match identity(&self.root) {
             Ok(identity) if identity == self.identity => Ok(()),
-            _ => Err(object_store::Error::Generic {
-                store: "OwnDirectory",
-                source: Box::new(NonRetryable(Box::new(io::Error::new(
-                    io::ErrorKind::NotFound,
-                    format!(
-                        "the data directory `{}` is not the one that was opened; put it back, or restart the server",
-                        self.root.display()
-                    ),
-                )))),
-            }),
+            _ => Err(final_error(format!(
+                "the data directory `{}` is not the one that was opened; put it back, or restart the server",
+                self.root.display()
+            ))),
         }
+    }
+
+    fn check_written(&self, location: &Path) -> Result<()> {
+        check_written(&self.opened, location)
+    }
+}
+
+// INVARIANT (nothing lost): what was written lies in the directory that the next start opens. Each name is written once,
+// so whatever has the name is what was written.
+fn check_written(opened: &OwnedFd, location: &Path) -> Result<()> {
+    match rustix::fs::statat(opened, location.as_ref(), AtFlags::empty()) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(final_error(format!(
+            "`{location}` is not in the data directory after it was written ({error}): the directory was moved \
+             meanwhile; put it back, or restart the server"
+        ))),
+    }
+}
+
+fn final_error(text: String) -> object_store::Error {
+    object_store::Error::Generic {
+        store: "OwnDirectory",
+        source: Box::new(NonRetryable(Box::new(io::Error::new(io::ErrorKind::NotFound, text)))),
+    }
+}
+
+/// An upload that counts once it is found in the directory.
+#[derive(Debug)]
+struct OwnUpload {
+    inner: Box<dyn MultipartUpload>,
+    opened: Arc<OwnedFd>,
+    location: Path,
+}
+
+#[async_trait]
+impl MultipartUpload for OwnUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        self.inner.put_part(data)
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        let put = self.inner.complete().await?;
+        check_written(&self.opened, &self.location)?;
+        Ok(put)
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        self.inner.abort().await
     }
 }
 
@@ -72,7 +123,9 @@ impl std::fmt::Display for OwnDirectory {
 impl ObjectStore for OwnDirectory {
     async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
         self.check()?;
-        self.inner.put_opts(location, payload, opts).await
+        let put = self.inner.put_opts(location, payload, opts).await?;
+        self.check_written(location)?;
+        Ok(put)
     }
 
     async fn put_multipart_opts(
@@ -81,7 +134,8 @@ impl ObjectStore for OwnDirectory {
         opts: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
         self.check()?;
-        self.inner.put_multipart_opts(location, opts).await
+        let inner = self.inner.put_multipart_opts(location, opts).await?;
+        Ok(Box::new(OwnUpload { inner, opened: Arc::clone(&self.opened), location: location.clone() }))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
@@ -126,12 +180,14 @@ impl ObjectStore for OwnDirectory {
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         self.check()?;
-        self.inner.copy_opts(from, to, options).await
+        self.inner.copy_opts(from, to, options).await?;
+        self.check_written(to)
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
         self.check()?;
-        self.inner.rename_opts(from, to, options).await
+        self.inner.rename_opts(from, to, options).await?;
+        self.check_written(to)
     }
 }
 
@@ -155,6 +211,11 @@ mod tests {
         let error = store.put(&path, "2".into()).await.unwrap_err();
         assert!(NonRetryable::find(&error).is_some(), "{error}");
         assert!(!here.exists());
+        // The directory was there when the call looked, and was moved before the object was written.
+        store.inner.put(&Path::from("a/other"), "lost".into()).await.unwrap();
+        assert!(store.check_written(&Path::from("a/other")).is_err());
+        assert!(store.check_written(&path).is_ok());
+        fs::remove_dir_all(&here).unwrap();
         fs::rename(&away, &here).unwrap();
         assert_eq!(store.get(&path).await.unwrap().bytes().await.unwrap(), "1");
     }

@@ -15,12 +15,15 @@ pub struct ApiError {
     pub message: String,
     /// Members beside `__type` and message, such as `Item` or `CancellationReasons`.
     pub members: Map<String, Value>,
+    /// What failed inside, for the log of whoever runs the server; never sent. Empty where the message says it all.
+    pub cause: String,
 }
 
 impl ApiError {
     /// An error with status 400.
     pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self { status: 400, code: code.into(), message: message.into(), members: Map::new() }
+        let (code, message) = (code.into(), message.into());
+        Self { status: 400, code, message, members: Map::new(), cause: String::new() }
     }
 
     /// `ValidationException`, the code for most bad input.
@@ -32,6 +35,13 @@ impl ApiError {
     #[must_use]
     pub fn with_status(mut self, status: u16) -> Self {
         self.status = status;
+        self
+    }
+
+    /// The same error with what the log shall say of it.
+    #[must_use]
+    pub fn with_cause(mut self, cause: impl std::fmt::Display) -> Self {
+        self.cause = cause.to_string();
         self
     }
 

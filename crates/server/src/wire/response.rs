@@ -24,6 +24,12 @@ pub(super) async fn api(
     result: Result<Output, ApiError>,
     gzip_wanted: bool,
 ) -> Answer {
+    if let Err(error) = &result
+        && !error.cause.is_empty()
+    {
+        let ApiError { code, cause, .. } = error;
+        tracing::error!(operation, %request_id, %code, cause, "a request failed");
+    }
     let (status, body) = match result {
         Ok(Output::Bytes(bytes)) => (StatusCode::OK, bytes),
         Ok(Output::Json(value)) if is_query(service) => {

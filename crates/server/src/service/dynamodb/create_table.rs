@@ -1,6 +1,5 @@
 //! CreateTable.
 
-
 use serde_json::{Value, json};
 
 use super::encryption;
@@ -42,7 +41,7 @@ fn new_table(engine: &Engine, request: &Request) -> Result<NewTable, ApiError> {
     let TableKeys { hash, range, indexes } = table_keys(body, provisioned.is_none())?;
     let choice = encryption::choice(body.get("SSESpecification"))?;
     let now_millis = engine.clock().now_millis();
-    let mut options = throughput::of_new_table(body, provisioned, &request.caller.region, now_millis)?;
+    let mut options = throughput::of_new_table(body, provisioned, &request.caller.region)?;
     options.policy = input::text(body, "ResourcePolicy")
         .map(|text| resource_policy::first(text, now_millis))
         .transpose()?;

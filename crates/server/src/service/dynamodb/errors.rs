@@ -7,7 +7,6 @@ use crate::wire::ApiError;
 
 impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
-        tracing::error!(%error, "a request failed in storage");
         // Where and why is for whoever runs the server, and stands in its log.
         let text = match error {
             StorageError::Closed(_) => "Internal server error",
@@ -18,7 +17,7 @@ impl From<StorageError> for ApiError {
                 "Internal server error: storage is unavailable; the server's log says why"
             }
         };
-        Self::new("InternalServerError", text).with_status(500)
+        Self::new("InternalServerError", text).with_status(500).with_cause(error)
     }
 }
 
@@ -60,9 +59,8 @@ impl From<TableKmsError> for ApiError {
                 )
             }
             TableKmsError::Unreachable(cause) => {
-                tracing::warn!(cause, "a request failed because the key service does not answer");
                 let text = "Internal server error: the key service does not answer";
-                Self::new("InternalServerError", text).with_status(500)
+                Self::new("InternalServerError", text).with_status(500).with_cause(cause)
             }
         }
     }

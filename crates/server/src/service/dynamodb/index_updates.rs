@@ -40,10 +40,8 @@ impl IndexUpdates {
             actions.push(action);
         }
         let updates = Self { actions, definitions: Definitions::read(body)? };
-        if updates.builds() {
-            if input::has(body, "ProvisionedThroughput") {
-                return Err(invalid("You cannot create or delete index while updating table IOPS"));
-            }
+        if updates.builds() && input::has(body, "ProvisionedThroughput") {
+            return Err(invalid("You cannot create or delete index while updating table IOPS"));
         }
         Ok(updates)
     }

@@ -23,12 +23,7 @@ const DAY_MILLIS: i64 = 24 * HOUR_MILLIS;
 const CLASS_CHANGES_MAX: usize = 2;
 
 /// The options that CreateTable asks for; `units` are the provisioned ones, or none for on-demand.
-pub fn of_new_table(
-    body: &Value,
-    units: Option<(i64, i64)>,
-    region: &str,
-    now_millis: i64,
-) -> Result<TableOptions, ApiError> {
+pub fn of_new_table(body: &Value, units: Option<(i64, i64)>, region: &str) -> Result<TableOptions, ApiError> {
     check_units(units, region)?;
     let on_demand_max = on_demand_max(body, units.is_some(), region)?;
     if [on_demand_max.0, on_demand_max.1].contains(&Some(-1)) {
@@ -51,12 +46,7 @@ pub fn of_new_table(
             "Requested {direction}UnitsPerSecond for WarmThroughput for table is lower than {lower}"
         )));
     }
-    Ok(TableOptions {
-        on_demand_max,
-        warm,
-        on_demand_millis: units.is_none().then_some(now_millis),
-        ..TableOptions::default()
-    })
+    Ok(TableOptions { on_demand_max, warm, ..TableOptions::default() })
 }
 
 /// Refuses an UpdateTable of several things that the service changes one at a time.
@@ -113,7 +103,10 @@ pub fn updated(body: &Value, record: &TableRecord, now_millis: i64) -> Result<Ta
                 options.on_demand_millis = Some(now_millis);
                 options.lowered_millis = Some(now_millis);
             }
-            (None, Some(_)) => options.raised_millis = Some(now_millis),
+            (None, Some(_)) => {
+                options.on_demand_millis = on_demand_since_millis(record);
+                options.raised_millis = Some(now_millis);
+            }
             (Some(before), Some(after)) => {
                 if after.0 > before.0 || after.1 > before.1 {
                     options.raised_millis = Some(now_millis);
@@ -166,9 +159,7 @@ pub fn describe(record: &TableRecord, now_millis: i64, description: &mut Value) 
         "Status": "ACTIVE",
     });
     // A table that was never on-demand tells nothing of its billing mode.
-    let since =
-        options.on_demand_millis.or_else(|| record.provisioned.is_none().then_some(record.created_millis));
-    if let Some(since_millis) = since {
+    if let Some(since_millis) = on_demand_since_millis(record) {
         let mode = if record.provisioned.is_some() { "PROVISIONED" } else { "PAY_PER_REQUEST" };
         description["BillingModeSummary"] =
             json!({"BillingMode": mode, "LastUpdateToPayPerRequestDateTime": seconds(since_millis)});
@@ -352,6 +343,11 @@ fn warm_now(record: &TableRecord) -> (i64, i64) {
     highest(record.options.warm.unwrap_or_default(), record.provisioned.unwrap_or(ON_DEMAND_WARM))
 }
 
+// When it last became an on-demand table, if it ever was one: many are from the start.
+fn on_demand_since_millis(record: &TableRecord) -> Option<i64> {
+    record.options.on_demand_millis.or_else(|| record.provisioned.is_none().then_some(record.created_millis))
+}
+
 fn highest(one: (i64, i64), other: (i64, i64)) -> (i64, i64) {
     (one.0.max(other.0), one.1.max(other.1))
 }
@@ -365,11 +361,14 @@ fn below(units: (i64, i64), floor: (i64, i64)) -> Option<(&'static str, &'static
     }
 }
 
-// A structure without members asks for nothing. Alone in a request it makes the service answer
-// InternalFailure; here such a request is told that it asks for nothing.
+// A structure without members, or an empty list, asks for nothing. Such a structure alone in a
+// request makes the service answer InternalFailure; here that request is told that it asks for nothing.
 fn is_empty(body: &Value, name: &str) -> bool {
-    body.get(name).and_then(Value::as_object).is_some_and(serde_json::Map::is_empty)
-        && name != "SSESpecification"
+    match body.get(name) {
+        Some(Value::Object(members)) => members.is_empty() && name != "SSESpecification",
+        Some(Value::Array(elements)) => elements.is_empty(),
+        _ => false,
+    }
 }
 
 // A time as the service spells it out in sentences.
