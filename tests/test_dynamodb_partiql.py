@@ -387,3 +387,94 @@ def test_the_rules_of_a_batch(dynamodb, filled):
 def test_execute_transaction_is_not_there(dynamodb, filled):
     statement = {"Statement": f"SELECT * FROM \"{filled}\" WHERE pk = 'a' AND sk = '1'"}
     assert error_of(dynamodb.execute_transaction, TransactStatements=[statement])[0] == "UnknownOperationException"
+
+
+@pytest.fixture(scope="module")
+def indexed(server):
+    """Indexes of each kind; `out` is in none of them, `in` in those that include something."""
+    gsi = {"KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}]}
+    lsi = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "l", "KeyType": "RANGE"}]
+    include = {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["in"]}
+    name = create_table(
+        server.dynamodb,
+        sort_key=True,
+        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ("pk", "sk", "g", "l")],
+        GlobalSecondaryIndexes=[
+            gsi | {"IndexName": "gsi-all", "Projection": {"ProjectionType": "ALL"}},
+            gsi | {"IndexName": "gsi-keys", "Projection": {"ProjectionType": "KEYS_ONLY"}},
+            gsi | {"IndexName": "gsi-in", "Projection": include},
+        ],
+        LocalSecondaryIndexes=[{"IndexName": "lsi-keys", "KeySchema": lsi, "Projection": {"ProjectionType": "KEYS_ONLY"}}],
+    )
+    for n, g in enumerate("xyxz"):
+        server.dynamodb.put_item(TableName=name, Item=item("p", sk=str(n), g=g, l=f"l{9 - n}", out=f"o{n}", **{"in": f"i{n}"}))
+    server.dynamodb.put_item(TableName=name, Item=item("p", sk="none"))
+    return name
+
+
+@pytest.mark.parametrize(
+    ("what", "index", "where", "expected"),
+    [
+        ("pk, sk", "gsi-all", "g = 'x'", ["p0", "p2"]),
+        ("*", "gsi-all", "g IN ['z', 'y']", ["p3", "p1"]),
+        ("*", "gsi-keys", "g = 'x' AND sk > '0'", ["p2"]),
+        ("*", "lsi-keys", "pk = 'p'", ["p3", "p2", "p1", "p0"]),
+        ("*", "lsi-keys", "pk = 'p' ORDER BY l DESC", ["p0", "p1", "p2", "p3"]),
+        ("*", "lsi-keys", "pk = 'p' AND l BETWEEN 'l7' AND 'l8'", ["p2", "p1"]),
+        ("*", "gsi-in", "g = 'x' AND \"in\" = 'i2'", ["p2"]),
+        ("*", "gsi-in", "out = 'o1'", []),
+        ("*", "lsi-keys", "out = 'o1'", []),
+        ("*", "gsi-in", "(g = 'x' AND out = 'o0') OR g = 'y'", ["p1"]),
+    ],
+)
+def test_an_index_is_read_by_its_own_keys(run, indexed, what, index, where, expected):
+    assert keys(run(f'SELECT {what} FROM "{indexed}"."{index}" WHERE {where}')) == expected
+
+
+def test_an_index_shows_what_it_has(run, indexed):
+    def shown(index, where, what="*", **parameters):
+        answer = run(f'SELECT {what} FROM "{indexed}"."{index}" WHERE {where}', ReturnConsumedCapacity="INDEXES", **parameters)
+        return answer["Items"], answer["ConsumedCapacity"]
+
+    items, capacity = shown("gsi-keys", "g = 'y'")
+    assert items == [item("p", sk="1", g="y")]
+    assert capacity["GlobalSecondaryIndexes"] == {"gsi-keys": {"CapacityUnits": 0.5}} and capacity["Table"]["CapacityUnits"] == 0
+    assert shown("gsi-in", "g = 'y'")[0] == [item("p", sk="1", g="y", **{"in": "i1"})]
+    # A local index lies beside the items, and fetches what it does not have.
+    items, capacity = shown("lsi-keys", "pk = 'p'", "out", ConsistentRead=True)
+    assert items == [{"out": {"S": f"o{n}"}} for n in (3, 2, 1, 0)]
+    assert (capacity["Table"]["CapacityUnits"], capacity["LocalSecondaryIndexes"]) == (4, {"lsi-keys": {"CapacityUnits": 1}})
+
+
+def test_pages_of_an_index(run, indexed):
+    for index, where, whole in (("gsi-all", "g = 'x'", ["p0", "p2"]), ("lsi-keys", "pk = 'p'", ["p3", "p2", "p1", "p0"])):
+        statement, found, token = f'SELECT * FROM "{indexed}"."{index}" WHERE {where}', [], {}
+        while True:
+            page = run(statement, Limit=1, **token)
+            found += keys(page)
+            if "NextToken" not in page:
+                break
+            last = page["Items"][0]
+            assert page["LastEvaluatedKey"] == {name: last[name] for name in ("pk", "sk", "g" if index == "gsi-all" else "l")}
+            token = {"NextToken": page["NextToken"]}
+        assert found == whole
+    scanned = [each["sk"]["S"] for each in run(f'SELECT * FROM "{indexed}"."gsi-all"')["Items"]]
+    assert sorted(scanned) == ["0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("what", "index", "where", "parameters", "message"),
+    [
+        ("out", "gsi-in", "g = 'y'", {}, "One or more parameter values were invalid: Global secondary index gsi-in does not project [out]"),
+        ("pk", "gsi-in", "g = 'y' AND out = 'o1'", {},
+         "One or more parameter values were invalid: Secondary index gsi-in does not project one or more filter attributes: [out]"),
+        ("pk", "lsi-keys", "pk = 'p' AND out IS NOT MISSING", {},
+         "One or more parameter values were invalid: Secondary index lsi-keys does not project one or more filter attributes: [out]"),
+        ("*", "gsi-all", "g = 'x'", {"ConsistentRead": True}, "Strongly consistent read is not supported on Global Secondary Indexes"),
+        ("*", "other", "g = 'x'", {}, "The table does not have the specified index"),
+        ("*", "gsi-all", "g = 1", {}, "Key attribute's data type should match its data type in table's schema: Key g"),
+    ],
+)
+def test_what_an_index_refuses(run, indexed, what, index, where, parameters, message):
+    statement = f'SELECT {what} FROM "{indexed}"."{index}" WHERE {where}'
+    assert error_of(run, statement, **parameters) == ("ValidationException", message)

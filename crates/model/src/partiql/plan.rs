@@ -11,6 +11,7 @@ use super::keys::{check_key_value, compared, conjuncts, equal_value, is_attribut
 use super::syntax::{ExprKind, OrderItem};
 use super::{PartiqlError, Select};
 use crate::expression::{Comparator, Function, Operand, Term};
+use crate::index::{IndexCondition, IndexSchema};
 use crate::key::{self, KeyAttribute, KeyRange, KeySchema, KeyValue, SortCondition};
 
 /// How a SELECT reads.
@@ -21,6 +22,8 @@ pub struct Plan {
     pub sections: Option<Vec<Section>>,
     /// Whether each part is read backwards.
     pub descending: bool,
+    /// Whether one condition on the partition key holds for everything that is read.
+    pub is_keyed: bool,
 }
 
 /// A part of one partition.
@@ -37,6 +40,16 @@ pub struct Section {
 /// The most reads that one statement makes; the documentation names this
 /// bound for the partition keys of IN.
 const SECTIONS_MAX: usize = 50;
+
+/// The keys by which a table or an index is read.
+struct Keys<'a> {
+    hash: &'a KeyAttribute,
+    range: Option<&'a KeyAttribute>,
+    /// The stored keys of a part of a partition.
+    range_of: &'a dyn Fn(&KeyValue, Option<&SortCondition>) -> Option<KeyRange>,
+    /// Whether no two rows have the same keys.
+    is_unique: bool,
+}
 
 /// One alternative of a condition.
 struct Branch<'a> {
@@ -71,7 +84,29 @@ pub(super) fn order(items: &[OrderItem], has_condition: bool) -> Result<Vec<(Str
 impl Select {
     /// How to read, given the keys of the table.
     pub fn plan(&self, schema: &KeySchema) -> Result<Plan, PartiqlError> {
-        let foreign = self.order.iter().find(|(name, _)| !schema.contains(name));
+        self.plan_by(&Keys {
+            hash: &schema.hash,
+            range: schema.range.as_ref(),
+            range_of: &key::sort_range,
+            is_unique: true,
+        })
+    }
+
+    /// How to read an index. One whose partition key has several attributes is scanned.
+    pub fn plan_on_index(&self, index: &IndexSchema) -> Result<Plan, PartiqlError> {
+        let [hash] = &index.hash[..] else {
+            return Ok(Plan { sections: None, descending: false, is_keyed: false });
+        };
+        let range_of = |hash: &KeyValue, sort: Option<&SortCondition>| {
+            let condition =
+                IndexCondition { hash: vec![hash.clone()], equal: Vec::new(), sort: sort.cloned() };
+            index.query_range(&condition)
+        };
+        self.plan_by(&Keys { hash, range: index.range.first(), range_of: &range_of, is_unique: false })
+    }
+
+    fn plan_by(&self, keys: &Keys<'_>) -> Result<Plan, PartiqlError> {
+        let foreign = self.order.iter().find(|(name, _)| !keys.contains(name));
         if let Some((name, _)) = foreign {
             return Err(PartiqlError::new(format!(
                 "Variable reference {name} in ORDER BY clause must be part of the primary key"
@@ -79,7 +114,7 @@ impl Select {
         }
         let branches = match &self.term {
             None => None,
-            Some(term) => branches(term, schema)?,
+            Some(term) => branches(term, keys)?,
         };
         let Some(branches) = branches else {
             if !self.order.is_empty() {
@@ -88,14 +123,14 @@ impl Select {
                      clause.",
                 ));
             }
-            return Ok(Plan { sections: None, descending: false });
+            return Ok(Plan { sections: None, descending: false, is_keyed: false });
         };
         let direction = |attribute: &KeyAttribute| {
             let found = self.order.iter().find(|(name, _)| *name == attribute.name);
             found.map(|(_, descending)| *descending)
         };
-        let hash_direction = direction(&schema.hash);
-        let descending = schema.range.as_ref().and_then(direction).unwrap_or(false);
+        let hash_direction = direction(keys.hash);
+        let descending = keys.range.and_then(direction).unwrap_or(false);
         let mut hashes: Vec<KeyValue> = Vec::new();
         for hash in branches.iter().flat_map(|branch| &branch.hashes) {
             if !hashes.contains(hash) {
@@ -119,24 +154,31 @@ impl Select {
         }
         let mut sections = Vec::new();
         for hash in hashes {
-            let mut ranges = partition_ranges(&hash, &branches, schema)?;
+            let mut ranges = partition_ranges(&hash, &branches, keys)?;
             ranges.sort_by(|left, right| start(left).cmp(start(right)));
             if descending {
                 ranges.reverse();
             }
-            sections.extend(ranges.into_iter().map(|range| Section::new(range, hash.clone(), schema)));
+            sections.extend(ranges.into_iter().map(|range| Section::new(range, hash.clone(), keys)));
         }
         if sections.len() > SECTIONS_MAX {
             // Whole partitions instead, once each: the condition still filters.
             sections.dedup_by(|later, earlier| later.hash == earlier.hash);
             for section in &mut sections {
                 let Some(hash) = section.hash.clone() else { continue };
-                if let Some(range) = key::sort_range(&hash, None) {
-                    *section = Section::new(range, hash, schema);
+                if let Some(range) = (keys.range_of)(&hash, None) {
+                    *section = Section::new(range, hash, keys);
                 }
             }
         }
-        Ok(Plan { sections: Some(sections), descending })
+        let is_keyed = !matches!(self.term, Some(Term::Or(_)));
+        Ok(Plan { sections: Some(sections), descending, is_keyed })
+    }
+}
+
+impl Keys<'_> {
+    fn contains(&self, name: &str) -> bool {
+        self.hash.name == name || self.range.is_some_and(|range| range.name == name)
     }
 }
 
@@ -146,9 +188,10 @@ impl Section {
         Section { range, point: None, hash: None }
     }
 
-    fn new(range: KeyRange, hash: KeyValue, schema: &KeySchema) -> Section {
+    fn new(range: KeyRange, hash: KeyValue, keys: &Keys<'_>) -> Section {
         let point = match (&range.0, &range.1) {
-            (Bound::Included(first), _) if schema.range.is_none() => Some(first.clone()),
+            _ if !keys.is_unique => None,
+            (Bound::Included(first), _) if keys.range.is_none() => Some(first.clone()),
             // No key lies between a key and the same with a zero byte more.
             (Bound::Included(first), Bound::Excluded(end))
                 if end.strip_prefix(first.as_slice()) == Some(&[0][..]) =>
@@ -162,7 +205,7 @@ impl Section {
 }
 
 /// The alternatives of a condition; none where one of them does not name partitions.
-fn branches<'a>(term: &'a Term, schema: &KeySchema) -> Result<Option<Vec<Branch<'a>>>, PartiqlError> {
+fn branches<'a>(term: &'a Term, keys: &Keys<'_>) -> Result<Option<Vec<Branch<'a>>>, PartiqlError> {
     let alternatives = match term {
         Term::Or(terms) => terms.as_slice(),
         other => std::slice::from_ref(other),
@@ -172,12 +215,12 @@ fn branches<'a>(term: &'a Term, schema: &KeySchema) -> Result<Option<Vec<Branch<
         let mut branch = Branch { hashes: Vec::new(), sorts: Vec::new(), has_other_sorts: false };
         for term in conjuncts(alternative) {
             if branch.hashes.is_empty()
-                && let Some(hashes) = hash_values(term, &schema.hash)?
+                && let Some(hashes) = hash_values(term, keys.hash)?
             {
                 branch.hashes = hashes;
                 continue;
             }
-            let Some(range) = &schema.range else { continue };
+            let Some(range) = keys.range else { continue };
             if sort_conditions(term, range)?.is_some() {
                 branch.sorts.push(term);
             } else {
@@ -275,16 +318,16 @@ fn sort_conditions(
 fn partition_ranges(
     hash: &KeyValue,
     branches: &[Branch<'_>],
-    schema: &KeySchema,
+    keys: &Keys<'_>,
 ) -> Result<Vec<KeyRange>, PartiqlError> {
     let mut found: Vec<(KeyRange, bool)> = Vec::new();
     for branch in branches.iter().filter(|branch| branch.hashes.contains(hash)) {
-        let mut ranges: Vec<KeyRange> = key::sort_range(hash, None).into_iter().collect();
+        let mut ranges: Vec<KeyRange> = (keys.range_of)(hash, None).into_iter().collect();
         for term in &branch.sorts {
-            let Some(attribute) = &schema.range else { continue };
+            let Some(attribute) = keys.range else { continue };
             let conditions = sort_conditions(term, attribute)?.unwrap_or_default();
             let allowed: Vec<KeyRange> =
-                conditions.iter().filter_map(|condition| key::sort_range(hash, Some(condition))).collect();
+                conditions.iter().filter_map(|condition| (keys.range_of)(hash, Some(condition))).collect();
             ranges = ranges
                 .iter()
                 .flat_map(|range| allowed.iter().filter_map(|other| intersection(range, other)))

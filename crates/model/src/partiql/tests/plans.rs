@@ -184,3 +184,35 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_index_is_read_by_its_own_keys() {
+    use crate::index::{IndexSchema, Projected};
+
+    let attribute = |name: &str| KeyAttribute { name: name.into(), key_type: KeyType::S };
+    let index = |hash: &[&str]| IndexSchema {
+        name: "idx".into(),
+        number: 1,
+        local: false,
+        hash: hash.iter().map(|name| attribute(name)).collect(),
+        range: vec![attribute("r")],
+        projection: Projected::All,
+        table: schema(Some(KeyType::S)),
+    };
+    let plan = |condition: &str, index: &IndexSchema| {
+        let plan = select(&format!("SELECT * FROM tbl.idx WHERE {condition}")).plan_on_index(index).unwrap();
+        let sections = plan.sections.map(|sections| {
+            // More than one item may have the same keys in an index.
+            assert!(sections.iter().all(|section| section.point.is_none()));
+            sections.len()
+        });
+        (sections, plan.is_keyed)
+    };
+    let one = index(&["g"]);
+    assert_eq!(plan("g = 'a'", &one), (Some(1), true));
+    assert_eq!(plan("g = 'a' AND r = 'b'", &one), (Some(1), true));
+    assert_eq!(plan("g IN ['a', 'b'] AND r > 'c'", &one), (Some(2), true));
+    assert_eq!(plan("g = 'a' OR g = 'b'", &one), (Some(2), false));
+    assert_eq!(plan("pk = 'a' AND sk = 'b'", &one), (None, false));
+    assert_eq!(plan("g = 'a' AND h = 'b'", &index(&["g", "h"])), (None, false));
+}

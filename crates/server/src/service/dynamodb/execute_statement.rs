@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
-use strongroom_model::key::{self, KeySchema};
+use strongroom_model::key;
 use strongroom_model::partiql::token::{self, NextToken};
 use strongroom_model::partiql::{Section, Select, Statement};
 use strongroom_model::{json as attribute_json, size};
 
+use super::capacity::{self, Units};
 use super::page::{Page, PageParameters};
 use super::partiql::{self, Answering};
 use super::write::Done;
-use super::{capacity, input, table};
-use crate::engine::{Engine, Table};
+use super::{index_reads, input, table};
+use crate::engine::{Engine, Index, IndexSet, Table};
 use crate::service::{Output, Request};
 use crate::storage::{Order, StorageError};
 use crate::wire::ApiError;
@@ -69,44 +71,72 @@ async fn read(
     start: Option<NextToken>,
     binding: u64,
 ) -> Result<Output, ApiError> {
+    let body = &request.input;
     let schema = &found.schema;
-    if select.index.is_some() {
-        return Err(ApiError::validation("The table does not have the specified index"));
-    }
-    let plan = select.plan(schema)?;
+    let consistent = input::flag(body, "ConsistentRead").unwrap_or(false);
+    let indexes = found.indexes();
+    let index = select.index.as_deref().map(|name| index(&indexes, name, consistent)).transpose()?;
+    let plan = match index {
+        None => select.plan(schema)?,
+        Some(index) => select.plan_on_index(&index.schema)?,
+    };
     select.check_key_access(schema)?;
     let order = if plan.descending { Order::Descending } else { Order::Ascending };
-    let sections = match plan.sections {
-        Some(sections) => sections,
-        None => key::segment_range(0, 1).map(Section::of_range).into_iter().collect(),
+    let sections = match (plan.sections, index) {
+        (Some(sections), _) => sections,
+        (None, None) => key::segment_range(0, 1).map(Section::of_range).into_iter().collect(),
+        (None, Some(index)) => vec![Section::of_range(index.schema.range_of_all())],
+    };
+    // The key attributes that a row's stored key says.
+    let key_of_row = |row: &[u8]| match index {
+        None => Some(schema.key_attributes(&schema.decode_item_key(row)?)),
+        Some(index) => index.schema.key_of_row(row),
     };
     let start = start.unwrap_or(NextToken { section: 0, after: None });
-    check_start(&start, &sections, schema)?;
-    let body = &request.input;
+    let is_key = start.after.as_ref().is_none_or(|row| key_of_row(row).is_some());
+    if !is_key || !is_inside(&start, &sections) {
+        return Err(token::invalid().into());
+    }
     let parameters = PageParameters {
         limit: input::integer(body, "Limit").and_then(|limit| usize::try_from(limit).ok()),
-        consistent: input::flag(body, "ConsistentRead").unwrap_or(false),
+        consistent,
         count_only: false,
         all_attributes: false,
         filter: select.condition,
         projection: select.projection,
         capacity: capacity::wanted(body),
     };
+    let mut fetch = false;
+    if let Some(index) = index {
+        if let Some(projection) = &parameters.projection {
+            projection.check_index_key_access(indexes.schemas())?;
+        }
+        fetch = index_reads::fetches(&index.schema, &parameters)?;
+        if let Some(filter) = &parameters.filter {
+            filter.check_index_key_access(indexes.schemas())?;
+            if plan.is_keyed {
+                index_reads::check_filter_is_projected(&index.schema, filter)?;
+            }
+        }
+    }
     let opening = table::open_for_items(engine, found, &request.caller).await?;
+    let table = &opening.table;
     let mut page = Page::new(&parameters);
-    let mut units = 0.0;
-    let mut next = None;
+    let mut units = Units::default();
+    let mut next: Option<(NextToken, Bytes)> = None;
     let section_count = sections.len();
     for (position, section) in sections.into_iter().enumerate().skip(usize::from(start.section)) {
-        let bytes_before = page.scanned_bytes;
+        let bytes_before = page.entry_bytes;
         let this = position as u16;
         if let Some(row) = section.point {
-            let stored = opening.table.read(&row, parameters.consistent).await?;
-            if let Some(stored) = stored {
-                let goes_on = page.take(row.into(), &stored)?;
-                if !goes_on && position + 1 < section_count {
-                    next = Some(NextToken { section: this + 1, after: None });
-                }
+            let row = Bytes::from(row);
+            let stored = table.read(&row, consistent).await?;
+            let is_full = match stored {
+                None => false,
+                Some(stored) => !page.take(row.clone(), &stored)?,
+            };
+            if is_full && position + 1 < section_count {
+                next = Some((NextToken { section: this + 1, after: None }, row));
             }
         } else {
             let after = start.after.as_ref().filter(|_| this == start.section);
@@ -114,43 +144,36 @@ async fn read(
                 None => Some(section.range),
                 Some(after) => key::beyond(section.range, after, order == Order::Ascending),
             };
-            if let Some(range) = range {
-                let to_end = opening
-                    .table
-                    .visit::<ApiError>(range, order, parameters.consistent, |key, stored| {
-                        page.take(key, &stored)
-                    })
-                    .await?;
-                // Like Query: not looking whether another item follows the last one.
-                if !to_end {
-                    let after = page.last_key.as_ref().map(|key| key.to_vec());
-                    next = Some(NextToken { section: this, after });
-                }
-            }
+            let last_row = match index.filter(|_| fetch) {
+                None => page.read(table, range, order).await?,
+                Some(index) => page.read_and_fetch(table, index, range, order, &mut units.table).await?,
+            };
+            next = last_row.map(|row| (NextToken { section: this, after: Some(row.to_vec()) }, row));
         }
-        units += size::read_units(page.scanned_bytes - bytes_before, parameters.consistent);
+        let read_units = size::read_units(page.entry_bytes - bytes_before, consistent);
+        match index {
+            None => units.table += read_units,
+            Some(index) => units.add(&index.schema, read_units),
+        }
         if next.is_some() {
             break;
         }
     }
     if section_count == 0 {
-        units = size::read_units(0, parameters.consistent);
+        units.table = size::read_units(0, consistent);
     }
     let mut out = Vec::with_capacity(page.items.len() + 128);
     out.extend_from_slice(b"{\"Items\":[");
     out.extend_from_slice(&page.items);
     out.push(b']');
-    if let Some(next) = next {
+    if let Some((next, row)) = next {
         out.extend_from_slice(format!(",\"NextToken\":\"{}\"", next.encode(binding)).as_bytes());
-        if let Some(row) = &page.last_key {
-            let key = schema.decode_item_key(row).ok_or_else(|| {
-                ApiError::from(StorageError::Damaged("a stored key does not parse".to_owned()))
-            })?;
-            out.extend_from_slice(b",\"LastEvaluatedKey\":");
-            attribute_json::write_item_json(&schema.key_attributes(&key), &mut out);
-        }
+        let key = key_of_row(&row)
+            .ok_or_else(|| ApiError::from(StorageError::Damaged("a stored key does not parse".to_owned())))?;
+        out.extend_from_slice(b",\"LastEvaluatedKey\":");
+        attribute_json::write_item_json(&key, &mut out);
     }
-    if let Some(consumed) = parameters.capacity.of(&found.record().name, units) {
+    if let Some(consumed) = parameters.capacity.of_units(&found.record().name, &units) {
         out.extend_from_slice(b",\"ConsumedCapacity\":");
         out.extend_from_slice(consumed.to_string().as_bytes());
     }
@@ -158,16 +181,29 @@ async fn read(
     Ok(Output::Bytes(out))
 }
 
-/// Refuses a place that the statement does not read.
-fn check_start(start: &NextToken, sections: &[Section], schema: &KeySchema) -> Result<(), ApiError> {
-    let inside = match (&start.after, sections.get(usize::from(start.section))) {
+/// The index that a statement reads. Unlike Query, the service does not repeat an unknown name.
+fn index<'a>(indexes: &'a IndexSet, name: &str, consistent: bool) -> Result<&'a Index, ApiError> {
+    let index = indexes
+        .by_name(name)
+        .ok_or_else(|| ApiError::validation("The table does not have the specified index"))?;
+    if !index.schema.local && consistent {
+        return Err(ApiError::validation(
+            "Strongly consistent read is not supported on Global Secondary Indexes",
+        ));
+    }
+    if !index.record.is_complete() {
+        return Err(ApiError::validation(format!(
+            "Cannot read from backfilling global secondary index: {name}"
+        )));
+    }
+    Ok(index)
+}
+
+/// Whether a place is one that the statement reads.
+fn is_inside(start: &NextToken, sections: &[Section]) -> bool {
+    match (&start.after, sections.get(usize::from(start.section))) {
         (None, section) => section.is_some() || start.section == 0,
         (Some(_), None) => false,
-        (Some(after), Some(section)) => {
-            section.point.is_none()
-                && key::contains(&section.range, after)
-                && schema.decode_item_key(after).is_some()
-        }
-    };
-    if inside { Ok(()) } else { Err(token::invalid().into()) }
+        (Some(after), Some(section)) => section.point.is_none() && key::contains(&section.range, after),
+    }
 }

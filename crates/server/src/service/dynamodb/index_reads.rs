@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use strongroom_model::attribute::Item;
-use strongroom_model::expression::KeyConditions;
+use strongroom_model::expression::{Condition, KeyConditions};
 use strongroom_model::index::{IndexCondition, IndexSchema, Projected};
 use strongroom_model::key::{self as model_key, KeyAttribute, KeyError, KeySchema, KeyValue, SortCondition};
 
@@ -77,14 +77,7 @@ impl IndexSource {
         let fetch = fetches(&index.schema, &parameters)?;
         if let Some(filter) = &parameters.filter {
             self.check_filter_paths(&parameters)?;
-            let names = unprojected(&index.schema, filter.attribute_names().into_iter());
-            if !names.is_empty() {
-                return Err(invalid(format!(
-                    "Secondary index {} does not project one or more filter attributes: [{}]",
-                    index.schema.name,
-                    names.join(", ")
-                )));
-            }
+            check_filter_is_projected(&index.schema, filter)?;
         }
         self.run(engine, caller, parameters, fetch, range, order).await
     }
@@ -151,8 +144,8 @@ impl IndexSource {
     }
 }
 
-// Whether items must be fetched from the table, which only a local index allows: it lies beside them.
-fn fetches(index: &IndexSchema, parameters: &PageParameters) -> Result<bool, ApiError> {
+/// Whether items must be fetched from the table, which only a local index allows: it lies beside them.
+pub fn fetches(index: &IndexSchema, parameters: &PageParameters) -> Result<bool, ApiError> {
     if parameters.all_attributes && index.projection != Projected::All {
         if index.local {
             return Ok(true);
@@ -169,6 +162,19 @@ fn fetches(index: &IndexSchema, parameters: &PageParameters) -> Result<bool, Api
         return Ok(!names.is_empty());
     }
     Err(invalid(format!("Global secondary index {} does not project [{}]", index.name, names.join(", "))))
+}
+
+/// Refuses a filter of a query that looks at what the index does not have.
+pub fn check_filter_is_projected(index: &IndexSchema, filter: &Condition) -> Result<(), ApiError> {
+    let names = unprojected(index, filter.attribute_names().into_iter());
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "Secondary index {} does not project one or more filter attributes: [{}]",
+        index.name,
+        names.join(", ")
+    )))
 }
 
 fn unprojected<'a>(index: &IndexSchema, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {

@@ -115,8 +115,8 @@ pub struct Page<'a> {
     /// What counts for the end of the page: the size of all rows that were looked at, and of items that were
     /// fetched for them.
     pub scanned_bytes: usize,
-    // The size of rows alone.
-    entry_bytes: usize,
+    /// The size of rows alone.
+    pub entry_bytes: usize,
     /// The stored key of the row that was looked at last.
     pub last_key: Option<Bytes>,
 }
@@ -135,8 +135,8 @@ impl<'a> Page<'a> {
         }
     }
 
-    // Reads rows until the page is full or the range ends; returns the last row's key if more may follow.
-    async fn read(
+    /// Reads rows until the page is full or the range ends; returns the last row's key if more may follow.
+    pub async fn read(
         &mut self,
         table: &OpenTable,
         range: Option<Range>,
@@ -150,8 +150,8 @@ impl<'a> Page<'a> {
         Ok(if to_end { None } else { self.last_key.take() })
     }
 
-    // Reads an index's entries; of those that pass the filter, the items are read from the table.
-    async fn read_and_fetch(
+    /// Reads an index's entries; of those that pass the filter, the items are read from the table.
+    pub async fn read_and_fetch(
         &mut self,
         table: &OpenTable,
         index: &Index,
