@@ -1,8 +1,12 @@
 """The grants that tables hold on their keys (R37 to R41)."""
 
+import random
 import re
+import threading
+import time
 
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 from support import trail
 from support.tables import create_table, customer_key, describe, fill, item, scan_all, sse, wait_switched, wait_until
 
@@ -117,3 +121,37 @@ def r41_a_refused_create_leaves_no_grant(own_server):
     with refused("ResourceInUseException", f"Table already exists: {table}"):
         create_table(dynamodb, table, **sse(key))
     assert kms.list_grants(KeyId=key)["Grants"] == []
+
+
+def r41_a_killed_server_leaves_no_grant_without_a_table(own_server):
+    """kill -9 somewhere between the grant, the table's row and the end of a deletion: after the next start every
+    grant is one that a table holds."""
+    key = customer_key(own_server.kms)
+    rng = random.Random(41)
+    for n in range(16):
+        table = f"killed-{n}"
+        if n % 2:
+            create_table(own_server.dynamodb, table, **sse(key))
+        call = (lambda: own_server.dynamodb.delete_table(TableName=table)) if n % 2 else (
+            lambda: create_table(own_server.dynamodb, table, wait=False, **sse(key)))
+        thread = threading.Thread(target=lambda: error_or_gone(call))
+        thread.start()
+        time.sleep(rng.random() * 0.03)
+        own_server.kill()
+        thread.join()
+        own_server.start()
+
+    def settled():
+        tables = own_server.dynamodb.list_tables()["TableNames"]
+        named = [grant["Constraints"]["EncryptionContextSubset"]["aws:dynamodb:tableName"]
+                 for grant in own_server.kms.list_grants(KeyId=key)["Grants"]]
+        return sorted(named) == sorted(tables)
+
+    wait_until(settled, "each grant belongs to a table", 10)
+
+
+def error_or_gone(call):
+    try:
+        call()
+    except (BotoCoreError, ClientError):
+        pass

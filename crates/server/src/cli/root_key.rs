@@ -32,7 +32,8 @@ pub enum RootKeyError {
     KeyFile(#[from] KeyFileError),
     /// The data is there but the key file is not: a new one would not open it.
     #[error(
-        "key file `{key}` is missing, and the data in `{data}` was sealed with it: put it back, or choose another --data"
+        "key file `{key}` is missing, and there is data in `{data}` that a new key would not open: put the file back, or \
+         say with --root-key what the data was sealed with (`passphrase`, another `file:PATH`), or choose another --data"
     )]
     KeyFileGone {
         /// The key file.

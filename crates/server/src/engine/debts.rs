@@ -1,7 +1,11 @@
 //! Grants that are to be given back, and that the key service did not take when it was asked (R41).
 //!
 //! A table is gone or has left its key whether the key service answers or not. What it
-//! still holds there is written down, and tried again until the key service has an answer.
+//! still holds there is written down, and tried again until the key service has taken it.
+//!
+//! A process may also end between a grant and the row that names it. So before a table takes or
+//! leaves a key that is written down too, and whoever finds such a row at the next start
+//! gives back every grant of that table on that key which the table does not know of.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -10,10 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::Engine;
 use super::record::Protection;
-use crate::kms::table_kms::{TableContext, TableKmsError};
+use crate::kms::table_kms::{KeyManager, TableContext, TableKmsError};
 use crate::storage::{Batch, Order, StorageError, SystemStore, Visibility, prefix_range};
 
-/// A grant to give back: its row in the system store holds this as JSON.
+/// A grant to give back, or with an empty `grant_id` a table whose grants on a key are being changed: the row in the
+/// system store holds this as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Debt {
@@ -50,13 +55,7 @@ impl Engine {
     /// Gives back a table's grants. A key that is gone has none any more.
     pub(super) async fn retire_grants(&self, protection: &Protection, context: &TableContext) {
         for grant_id in &protection.grants {
-            let debt = Debt {
-                key_arn: protection.key_arn.clone(),
-                grant_id: grant_id.clone(),
-                table_name: context.table_name.clone(),
-                account: context.account.clone(),
-                region: context.region.clone(),
-            };
+            let debt = Debt::new(&protection.key_arn, grant_id, context);
             if self.pay(&debt).await != Payment::Done
                 && let Err(error) = self.owe(debt).await
             {
@@ -64,6 +63,21 @@ impl Engine {
                     "a grant could be neither given back nor written down; retire it by hand");
             }
         }
+    }
+
+    /// The table's grants on this key are about to change; [`Self::grants_changed`] says when they have.
+    pub(super) async fn grants_change(
+        &self,
+        key_arn: &str,
+        context: &TableContext,
+    ) -> Result<(), StorageError> {
+        self.write_down(&Debt::new(key_arn, "", context)).await
+    }
+
+    /// The table's record says which grants it has on this key, and no others are left.
+    pub(super) async fn grants_changed(&self, key_arn: &str, context: &TableContext) {
+        // A row that stays is looked at by the next start, which finds nothing to give back.
+        let _ = self.strike_out(&Debt::new(key_arn, "", context)).await;
     }
 
     /// Tries again to give back what the key service did not take, when it is time to.
@@ -81,9 +95,7 @@ impl Engine {
                 // Nor will it answer for the next one.
                 Payment::Unanswered => return,
             }
-            let mut batch = Batch::new();
-            batch.delete(debt.row_key());
-            if let Err(error) = self.parts.system.commit(batch).await {
+            if let Err(error) = self.strike_out(&debt).await {
                 tracing::warn!(%error, "a grant that was given back stands in the books still");
             }
             self.debts.owed.lock().retain(|other| *other != debt);
@@ -91,6 +103,9 @@ impl Engine {
     }
 
     async fn pay(&self, debt: &Debt) -> Payment {
+        if debt.grant_id.is_empty() {
+            return self.give_back_unknown(debt).await;
+        }
         let Debt { key_arn, grant_id, .. } = debt;
         match self.parts.table_kms.retire_grant(key_arn, grant_id, &debt.context()).await {
             Ok(()) => Payment::Done,
@@ -104,12 +119,50 @@ impl Engine {
         }
     }
 
+    // The grants on one key that name a table which does not know of them.
+    async fn give_back_unknown(&self, debt: &Debt) -> Payment {
+        // INVARIANT (a new grant is not unknown): whoever makes one holds one of these two until a row names it.
+        let _creating = self.creating.lock().await;
+        let table = self.table(&debt.account.as_str().into(), &debt.region.as_str().into(), &debt.table_name);
+        let _turn = match &table {
+            Some(table) => Some(table.turn.lock().await),
+            None => None,
+        };
+        let record = table.as_ref().map(|table| table.record());
+        let knows = |grant_id: &String| {
+            record.as_ref().is_some_and(|record| {
+                let to = record.switch.as_ref().map(|switch| &switch.to);
+                [Some(&record.protection), to].into_iter().flatten().any(|of| of.grants.contains(grant_id))
+            })
+        };
+        let listed = match self.parts.table_kms.table_grants(&debt.key_arn, &debt.context()).await {
+            Ok(listed) => listed,
+            Err(TableKmsError::Unreachable(_)) => return Payment::Unanswered,
+            Err(TableKmsError::Refused { code, .. }) if code == "NotFoundException" => return Payment::Done,
+            Err(TableKmsError::Refused { .. }) => return Payment::Refused,
+        };
+        let grants = listed.into_iter().filter(|grant_id| !knows(grant_id)).collect();
+        let unknown = Protection { manager: KeyManager::Customer, key_arn: debt.key_arn.clone(), grants };
+        Box::pin(self.retire_grants(&unknown, &debt.context())).await;
+        Payment::Done
+    }
+
     async fn owe(&self, debt: Debt) -> Result<(), StorageError> {
-        let mut batch = Batch::new();
-        batch.put(debt.row_key(), serde_json::to_vec(&debt).expect("strings always serialize"));
-        self.parts.system.commit(batch).await?;
+        self.write_down(&debt).await?;
         self.debts.owed.lock().push(debt);
         Ok(())
+    }
+
+    async fn write_down(&self, debt: &Debt) -> Result<(), StorageError> {
+        let mut batch = Batch::new();
+        batch.put(debt.row_key(), serde_json::to_vec(debt).expect("strings always serialize"));
+        self.parts.system.commit(batch).await
+    }
+
+    async fn strike_out(&self, debt: &Debt) -> Result<(), StorageError> {
+        let mut batch = Batch::new();
+        batch.delete(debt.row_key());
+        self.parts.system.commit(batch).await
     }
 }
 
@@ -122,9 +175,19 @@ enum Payment {
 }
 
 impl Debt {
+    fn new(key_arn: &str, grant_id: &str, context: &TableContext) -> Self {
+        Self {
+            key_arn: key_arn.to_owned(),
+            grant_id: grant_id.to_owned(),
+            table_name: context.table_name.clone(),
+            account: context.account.clone(),
+            region: context.region.clone(),
+        }
+    }
+
     fn row_key(&self) -> Vec<u8> {
         let mut key = vec![ROWS];
-        for part in [&self.key_arn, &self.grant_id] {
+        for part in [&self.key_arn, &self.grant_id, &self.table_name] {
             key.extend_from_slice(part.as_bytes());
             key.push(0);
         }

@@ -13,7 +13,7 @@ use futures::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt};
 use strongroom_seal::keyring::{Keyring, WrappedTableKey};
 
-use super::access::{keyring_error, store_id};
+use super::access::{AccessError, keyring_error, store_id};
 use super::catalogue::Engine;
 use super::index::{IndexRecord, IndexState, ProjectionRecord};
 use super::record::{Counted, Protection, TableRecord, first_index};
@@ -108,7 +108,11 @@ impl Engine {
             region: caller.region.to_string(),
         };
         let key = self.describe(caller, new.key.as_deref()).await?;
-        let protection = self.protect(caller, key, &context).await?;
+        let protection = self.protect(caller, key, &context).await.map_err(|error| match error {
+            AccessError::Key(error) => CreateError::Key(error),
+            AccessError::Storage(error) => CreateError::Storage(error),
+            AccessError::NotFound => CreateError::Exists,
+        })?;
         let options = self.passing_for_a_while(new.options, PassingStatus::Creating);
         let record = TableRecord {
             id: self.new_id(),
@@ -135,7 +139,14 @@ impl Engine {
             options,
         };
         match self.first_keyring(&record).await {
-            Ok(()) => Ok(self.insert(record).await?),
+            Ok(()) => {
+                let table = self.insert(record).await?;
+                let protection = &table.record().protection;
+                if protection.manager != KeyManager::Service {
+                    self.grants_changed(&protection.key_arn, &context).await;
+                }
+                Ok(table)
+            }
             Err(error) => {
                 // No table is left behind, nor a grant for it.
                 self.retire_grants(&record.protection, &context).await;
@@ -226,16 +237,17 @@ impl Engine {
         }
     }
 
-    /// Takes the grant that a table needs on a key.
+    /// Takes the grant that a table needs on a key. Once a row names it, call [`Self::grants_changed`].
     pub(super) async fn protect(
         &self,
         caller: &Caller,
         key: KeyDescription,
         context: &TableContext,
-    ) -> Result<Protection, TableKmsError> {
+    ) -> Result<Protection, AccessError> {
         let grants = match key.manager {
             KeyManager::Service => Vec::new(),
             KeyManager::Aws | KeyManager::Customer => {
+                self.grants_change(&key.arn, context).await?;
                 vec![self.parts.table_kms.create_grant(caller, &key.arn, context).await?]
             }
         };

@@ -84,6 +84,9 @@ impl Engine {
         let to = self.protect(caller, key, &record.context()).await?;
         let switching = TableRecord { switch: Some(Switch { to }), switches_millis, ..(*record).clone() };
         self.save(table, switching.clone()).await?;
+        if let Some(Switch { to }) = &switching.switch {
+            self.grants_changed(&to.key_arn, &record.context()).await;
+        }
         let (engine, table) = (Arc::clone(self), Arc::clone(table));
         tokio::spawn(async move { engine.finish_switch(&table, Some(old_key)).await });
         Ok(Arc::new(switching))
@@ -149,10 +152,17 @@ impl Engine {
             inaccessible_millis,
             ..(*record).clone()
         };
+        let (left, context) = (&record.protection, record.context());
+        if !left.grants.is_empty() {
+            self.grants_change(&left.key_arn, &context).await?;
+        }
         self.save(table, moved).await?;
         table.set_refusal(None);
         self.keyrings(&record).delete_before(keyring_version).await.map_err(keyring_error)?;
-        self.retire_grants(&record.protection, &record.context()).await;
+        self.retire_grants(left, &context).await;
+        if !left.grants.is_empty() {
+            self.grants_changed(&left.key_arn, &context).await;
+        }
         Ok(())
     }
 

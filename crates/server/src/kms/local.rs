@@ -279,6 +279,20 @@ impl TableKms for LocalTableKms {
         Ok(key.is_some_and(|key| self.0.grants(&key).iter().any(|grant| grant.id == grant_id)))
     }
 
+    async fn table_grants(
+        &self,
+        key_arn: &str,
+        context: &TableContext,
+    ) -> Result<Vec<String>, TableKmsError> {
+        let Some(key) = self.0.key_by_arn(key_arn) else { return Ok(Vec::new()) };
+        let principal = key.place.dynamodb_principal();
+        let pairs = Some(context.pairs());
+        let of_table = |grant: &Arc<Grant>| {
+            grant.grantee_principal == principal && grant.constraints.encryption_context_subset == pairs
+        };
+        Ok(self.0.grants(&key).iter().filter(|grant| of_table(grant)).map(|grant| grant.id.clone()).collect())
+    }
+
     async fn retire_grant(
         &self,
         key_arn: &str,

@@ -247,6 +247,35 @@ impl TableKms for RemoteTableKms {
         Ok(listed.grants().iter().any(|grant| grant.grant_id() == Some(grant_id)))
     }
 
+    async fn table_grants(
+        &self,
+        key_arn: &str,
+        context: &TableContext,
+    ) -> Result<Vec<String>, TableKmsError> {
+        if self.local.holds_built_in(key_arn) {
+            return self.local.table_grants(key_arn, context).await;
+        }
+        let client = self.client_of(key_arn, context);
+        let principal = format!("dynamodb.{}.amazonaws.com", context.region);
+        let pairs: HashMap<String, String> = context.pairs().into_iter().collect();
+        let mut ids = Vec::new();
+        let mut marker = None;
+        loop {
+            let listed = client.list_grants().key_id(key_arn).set_marker(marker).send().await;
+            let listed = listed.map_err(|error| failure(&error))?;
+            for grant in listed.grants() {
+                let context = grant.constraints().and_then(|bounds| bounds.encryption_context_subset());
+                if grant.grantee_principal() == Some(&principal) && context == Some(&pairs) {
+                    ids.extend(grant.grant_id().map(str::to_owned));
+                }
+            }
+            marker = listed.next_marker().map(str::to_owned);
+            if marker.is_none() {
+                return Ok(ids);
+            }
+        }
+    }
+
     async fn retire_grant(
         &self,
         key_arn: &str,

@@ -52,6 +52,10 @@ pub trait TableKms: Send + Sync {
         context: &TableContext,
     ) -> Result<bool, TableKmsError>;
 
+    /// The ids of all grants on a key that the service holds for a table of this context.
+    async fn table_grants(&self, key_arn: &str, context: &TableContext)
+    -> Result<Vec<String>, TableKmsError>;
+
     /// Retires a table's grant when the table is deleted or has left the key.
     async fn retire_grant(
         &self,
