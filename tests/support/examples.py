@@ -1,5 +1,7 @@
 """Inputs made from botocore's service models, so that they pass validation."""
 
+import re
+
 # Values that a pattern or a rule beyond the model asks for.
 STRINGS = {
     "KeyIdType": "11111111-2222-3333-4444-555555555555",
@@ -12,7 +14,11 @@ STRINGS = {
     "BackupArn": "arn:aws:dynamodb:us-east-1:000000000000:table/made-up/backup/01500000000000-abcdef01",
     "RegionType": "eu-west-1",
     "ShardId": "shardId-00000001500000000000-abcdef01",
+    "PendingWindowInDaysType": 7,
+    "LongObject": 40_000,
 }
+# Tried in turn where there is a pattern, the first two as often as the least length asks.
+PATTERN_STRINGS = ("x", "1", "arn:aws:dynamodb:us-east-1:000000000000:table/made-up", "dynamodb.amazonaws.com")
 
 
 def example(shape, depth=0, strings=STRINGS):
@@ -30,7 +36,9 @@ def example(shape, depth=0, strings=STRINGS):
     if shape.name in strings:
         return strings[shape.name]
     if kind == "string":
-        return (shape.enum or ["x" * max(facts.get("min", 1), 3)])[0]
+        texts = [text if len(text) > 1 else text * max(facts.get("min", 1), 3) for text in PATTERN_STRINGS]
+        matching = [text for text in texts if re.fullmatch(facts.get("pattern", ".*").strip("^$"), text)]
+        return (shape.enum or matching or texts)[0]
     if kind in ("integer", "long"):
         return max(facts.get("min", 1), 1)
     if kind in ("float", "double"):
