@@ -51,25 +51,30 @@ class Search:
         for node in ast.walk(tree):
             self.found |= {(*operation, None) for operation in self.named_by(node)}
             for parameter in self.given_by(node):
-                self.credit(parameter, node, parents, tree)
+                self.credit(parameter, node, parents)
 
-    def credit(self, parameter, node, parents, tree):
-        while node is not None and not isinstance(node, ast.Module):
-            candidates = {one for one in self.named_in(node) if parameter in self.members[one]}
+    def credit(self, parameter, node, parents, follows=True):
+        """Finds the operation that the parameter given at this node belongs to, from the inside out."""
+        place = node
+        while place is not None and not isinstance(place, ast.Module):
+            if isinstance(place, ast.Compare):
+                return  # an expected answer
+            candidates = {one for one in self.named_in(place) if parameter in self.members[one]}
             if candidates:
                 if len(candidates) == 1:
                     self.found.add((*candidates.pop(), parameter))
                 return
-            if isinstance(node, ast.Compare):
-                return  # an expected answer
-            parent = parents.get(node)
-            if isinstance(node, ast.Assign) and isinstance(parent, ast.Module):
-                # A constant belongs to the functions that use it.
-                names = {target.id for target in node.targets if isinstance(target, ast.Name)}
-                for function in functions(tree).values():
-                    if any(isinstance(n, ast.Name) and n.id in names for n in ast.walk(function)):
-                        self.credit(parameter, function, {}, tree)
-            node = parent
+            if isinstance(place, ast.Assign):
+                # What has a name belongs where the name is used. Names of names are not followed.
+                names = {target.id for target in place.targets if isinstance(target, ast.Name)}
+                scope = place
+                while not isinstance(scope, ast.FunctionDef | ast.Module):
+                    scope = parents[scope]
+                uses = [n for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and n.id in names]
+                for use in uses if follows else ():
+                    self.credit(parameter, use, parents, follows=False)
+                return
+            place = parents.get(place)
 
     def given_by(self, node) -> set:
         """The parameters that this very node gives."""
@@ -88,9 +93,12 @@ class Search:
         if node not in self.operations_of:
             self.operations_of[node] = set()  # a helper that calls itself ends here
             named = set().union(*(self.named_by(inner) for inner in ast.walk(node)))
+            called = {inner.func for inner in ast.walk(node) if isinstance(inner, ast.Call)}
             for inner in ast.walk(node):
-                if isinstance(inner, ast.Name) and inner.id in self.helpers:
-                    named |= self.named_in(self.helpers[inner.id])
+                helper = self.helpers.get(inner.id) if isinstance(inner, ast.Name) else None
+                # A fixture's name stands for what it made, unless that is called.
+                if helper and (inner in called or not helper.decorator_list):
+                    named |= self.named_in(helper)
             self.operations_of[node] = named
         return self.operations_of[node]
 
@@ -98,9 +106,12 @@ class Search:
         """The operations that this very node names."""
         if isinstance(node, ast.Attribute):
             named = self.by_name.get(node.attr, set())
-            # TagResource and UntagResource are operations of two services.
-            is_kms = "kms" in ast.unparse(node.value)
-            return named if len(named) == 1 else {one for one in named if (one[0] == "kms") == is_kms}
+            if len(named) < 2:
+                return named
+            # Several services have it: the client's name tells which.
+            client = ast.unparse(node.value)
+            service = next((service for service in ("kms", "cloudtrail") if service in client), "dynamodb")
+            return {one for one in named if one[0] == service}
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             named = self.by_name.get(node.value, set())
             return named if len(named) == 1 else set()
