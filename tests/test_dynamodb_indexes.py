@@ -383,6 +383,7 @@ def test_indexes_lie_under_the_tables_key(own_server):
     assert report.returncode == 0, report.stdout + report.stderr
     own_server.start()
     check_indexes(own_server.dynamodb, table, live)
-    own_server.dynamodb.delete_table(TableName=table)
+    deleted = own_server.dynamodb.delete_table(TableName=table)["TableDescription"]
+    assert not {"LocalSecondaryIndexes", "GlobalSecondaryIndexes", "KeySchema", "AttributeDefinitions"} & deleted.keys()
     with refused("ResourceNotFoundException"):
         own_server.dynamodb.scan(TableName=table, IndexName="g-all")

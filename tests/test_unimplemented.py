@@ -6,6 +6,7 @@ Inputs are made from botocore's own model, so that they pass validation.
 
 import botocore.session
 import pytest
+from support.examples import example
 from support.tables import error_of
 
 BUILT = {
@@ -20,48 +21,6 @@ BUILT = {
         ListRetirableGrants ListKeyPolicies TagResource UntagResource ListResourceTags UpdateKeyDescription""".split(),
     "cloudtrail": ["LookupEvents"],
 }
-# Values that a pattern or a rule beyond the model asks for.
-STRINGS = {
-    "KeyIdType": "11111111-2222-3333-4444-555555555555",
-    "AliasNameType": "alias/made-up",
-    "PrincipalIdType": "arn:aws:iam::000000000000:root",
-    "NullableBooleanType": True,
-    "TableArn": "arn:aws:dynamodb:us-east-1:000000000000:table/made-up",
-    "ResourceArnString": "arn:aws:dynamodb:us-east-1:000000000000:table/made-up",
-    "StreamArn": "arn:aws:dynamodb:us-east-1:000000000000:table/made-up/stream/2026-01-01T00:00:00.000",
-    "BackupArn": "arn:aws:dynamodb:us-east-1:000000000000:table/made-up/backup/01500000000000-abcdef01",
-    "RegionType": "eu-west-1",
-    "ShardId": "shardId-00000001500000000000-abcdef01",
-}
-
-
-def example(shape, depth=0):
-    """A value of this shape with only its required members, within the model's bounds."""
-    kind, facts = shape.type_name, shape.metadata
-    if kind == "structure":
-        members = {n: m for n, m in shape.members.items() if n in shape.required_members}
-        if not members and depth and facts.get("union"):
-            members = dict([next(iter(shape.members.items()))])
-        return {name: example(member, depth + 1) for name, member in members.items()}
-    if kind == "list":
-        return [example(shape.member, depth + 1)] * facts.get("min", 1)
-    if kind == "map":
-        return {example(shape.key, depth + 1): example(shape.value, depth + 1)}
-    if shape.name in STRINGS:
-        return STRINGS[shape.name]
-    if kind == "string":
-        return (shape.enum or ["x" * max(facts.get("min", 1), 3)])[0]
-    if kind in ("integer", "long"):
-        return max(facts.get("min", 1), 1)
-    if kind in ("float", "double"):
-        return 1.0
-    if kind == "boolean":
-        return True
-    if kind == "blob":
-        return b"x" * max(facts.get("min", 1), 1)
-    if kind == "timestamp":
-        return 1_700_000_000
-    raise AssertionError(f"no example of a {kind}")
 
 
 def operations(built):

@@ -30,6 +30,7 @@ pub async fn run(engine: &Engine, request: Request) -> Result<Output, ApiError> 
 
 fn new_table(engine: &Engine, request: &Request) -> Result<NewTable, ApiError> {
     let body = &request.input;
+    input::refuse(body, &["GlobalTableSourceArn", "GlobalTableSettingsReplicationMode", "VectorIndexes"])?;
     if body.get("StreamSpecification").and_then(|stream| input::flag(stream, "StreamEnabled")) == Some(true) {
         return Err(ApiError::validation("Strongroom does not support StreamSpecification yet"));
     }

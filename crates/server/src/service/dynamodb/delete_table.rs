@@ -35,7 +35,14 @@ pub async fn run(engine: &Engine, request: Request) -> Result<Output, ApiError> 
     let mut description = table::description(engine, &found, "DELETING");
     if let Some(members) = description.as_object_mut() {
         // The service no longer tells these of a table that goes.
-        for member in ["AttributeDefinitions", "KeySchema", "CreationDateTime", "WarmThroughput"] {
+        for member in [
+            "AttributeDefinitions",
+            "KeySchema",
+            "CreationDateTime",
+            "WarmThroughput",
+            "LocalSecondaryIndexes",
+            "GlobalSecondaryIndexes",
+        ] {
             members.remove(member);
         }
     }
