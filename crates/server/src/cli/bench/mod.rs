@@ -51,6 +51,9 @@ pub(super) struct BenchArguments {
     /// Items to read and update, written beforehand
     #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     items: u64,
+    /// Global secondary indexes of the table, all of them of all attributes
+    #[arg(long, value_name = "COUNT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=20))]
+    global_indexes: u8,
     /// Read consistently
     #[arg(long)]
     consistent_read: bool,
@@ -113,7 +116,8 @@ async fn bench(arguments: &BenchArguments) -> Result<Report, BenchError> {
     let endpoint = Endpoint::from_url(&arguments.endpoint, Arc::clone(&clock))?;
     let seed = random_number();
     let table = format!("strongroom-bench-{:08x}", seed as u32);
-    let requests = Requests::new(arguments.workload, &table, arguments.item_bytes, arguments.consistent_read);
+    let requests = Requests::new(arguments.workload, &table, arguments.item_bytes, arguments.consistent_read)
+        .with_global_indexes(arguments.global_indexes);
     let tally = Tally { latencies: Histogram::new(), items: 0, errors: BTreeMap::new() };
     let run =
         Arc::new(Run { endpoint, requests, phase: Mutex::new(Phase::WarmUp), tally: Mutex::new(tally) });

@@ -1,7 +1,7 @@
 //! What is asked of the server: the table, and the requests of each workload, serialised once.
 //!
-//! Item `n` has the partition key `n / 10` and the sort key `n % 10`, so that
-//! a partition holds ten items and a query returns ten.
+//! Item `n` has the partition key `n / 20` and the sort key `n % 20`, so that
+//! a partition holds twenty items and a query returns twenty.
 
 use bytes::Bytes;
 use clap::ValueEnum;
@@ -17,7 +17,7 @@ pub(super) enum Workload {
     Put,
     /// UpdateItem that counts up in a random item
     Update,
-    /// Query of a random partition, ten items
+    /// Query of a random partition, twenty items
     Query,
     /// BatchWriteItem of 25 new items
     BatchWrite,
@@ -42,6 +42,7 @@ struct Place {
 pub(super) struct Requests {
     table: String,
     workload: Workload,
+    global_indexes: u8,
     get: Template,
     put: Template,
     update: Template,
@@ -50,11 +51,11 @@ pub(super) struct Requests {
 }
 
 /// Items of a partition.
-const PARTITION_ITEMS: u64 = 10;
+const PARTITION_ITEMS: u64 = 20;
 /// The most puts that BatchWriteItem takes.
 pub(super) const BATCH_ITEMS: u64 = 25;
-/// What an item's keys and attribute names take: `pk` and 16 digits, `sk` and one, `v`.
-const KEY_BYTES: usize = 2 + 16 + 2 + 1 + 1;
+/// What an item's keys and attribute names take: `pk` and 16 digits, `sk` and two, `v`.
+const KEY_BYTES: usize = 2 + 16 + 2 + 2 + 1;
 /// The smallest item with a value.
 pub(super) const ITEM_BYTES_MIN: usize = KEY_BYTES + 1;
 
@@ -138,6 +139,7 @@ impl Requests {
         Self {
             table: table.to_owned(),
             workload,
+            global_indexes: 0,
             get,
             put: put(Template::new("PutItem").text(&named()).text(r#","Item":"#)).text("}"),
             update,
@@ -146,9 +148,14 @@ impl Requests {
         }
     }
 
+    /// The same, for a table with so many global secondary indexes: of all attributes, by sort and partition key.
+    pub(super) fn with_global_indexes(self, global_indexes: u8) -> Self {
+        Self { global_indexes, ..self }
+    }
+
     /// CreateTable for what follows.
     pub(super) fn create_table(&self) -> Ready {
-        let body = serde_json::json!({
+        let mut body = serde_json::json!({
             "TableName": self.table,
             "AttributeDefinitions": [
                 { "AttributeName": "pk", "AttributeType": "S" },
@@ -160,6 +167,19 @@ impl Requests {
             ],
             "BillingMode": "PAY_PER_REQUEST",
         });
+        if self.global_indexes > 0 {
+            let index = |number| {
+                serde_json::json!({
+                    "IndexName": format!("index-{number}"),
+                    "KeySchema": [
+                        { "AttributeName": "sk", "KeyType": "HASH" },
+                        { "AttributeName": "pk", "KeyType": "RANGE" },
+                    ],
+                    "Projection": { "ProjectionType": "ALL" },
+                })
+            };
+            body["GlobalSecondaryIndexes"] = (0..self.global_indexes).map(index).collect();
+        }
         Ready { operation: "CreateTable", body: body.to_string().into(), items: 0 }
     }
 
@@ -226,7 +246,7 @@ impl Template {
         if let Some(place) = template.places.last_mut() {
             place.sort = Some(template.bytes.len());
         }
-        template.text(r#"0"}"#)
+        template.text(r#"00"}"#)
     }
 
     fn partition(mut self) -> Self {
@@ -245,7 +265,9 @@ impl Template {
                 partition >>= 4;
             }
             if let Some(sort) = place.sort {
-                body[sort] = DIGITS[(item % PARTITION_ITEMS) as usize];
+                let number = (item % PARTITION_ITEMS) as usize;
+                body[sort] = DIGITS[number / 10];
+                body[sort + 1] = DIGITS[number % 10];
             }
         }
         Ready { operation: self.operation, body: body.into(), items: self.places.len() as u64 }
@@ -278,12 +300,21 @@ mod tests {
         assert_eq!((operation, get["TableName"].as_str()), ("GetItem", Some("bench-1")));
         assert_eq!(get["Key"]["pk"], json!({ "S": "0000000000000000" }));
         let (operation, put) = next(Workload::Put);
-        assert_eq!((operation, put["Item"]["sk"]["S"].as_str().unwrap().len()), ("PutItem", 1));
+        assert_eq!((operation, put["Item"]["sk"]["S"].as_str().unwrap().len()), ("PutItem", 2));
         let (operation, update) = next(Workload::Update);
         assert_eq!((operation, &update["UpdateExpression"]), ("UpdateItem", &json!("ADD #n :one")));
         let (operation, query) = next(Workload::Query);
         assert_eq!((operation, &query["KeyConditionExpression"]), ("Query", &json!("pk = :pk")));
         assert_eq!(query["ExpressionAttributeValues"][":pk"]["S"].as_str().unwrap().len(), 16);
+    }
+
+    #[test]
+    fn a_table_has_the_indexes_that_were_asked_for() {
+        let table = |count| body(&requests(Workload::Put).with_global_indexes(count).create_table());
+        assert!(table(0).get("GlobalSecondaryIndexes").is_none());
+        let indexes = table(5)["GlobalSecondaryIndexes"].clone();
+        assert_eq!(indexes.as_array().unwrap().len(), 5);
+        assert_eq!(indexes[4]["IndexName"], "index-4");
     }
 
     #[test]
@@ -331,6 +362,6 @@ mod tests {
             }
         }
         assert_eq!(keys.len(), 50);
-        assert_eq!(keys.last(), Some(&(r#""0000000000000004""#.to_owned(), r#""9""#.to_owned())));
+        assert_eq!(keys.last(), Some(&(r#""0000000000000002""#.to_owned(), r#""09""#.to_owned())));
     }
 }
