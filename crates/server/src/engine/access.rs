@@ -19,6 +19,7 @@ use strongroom_seal::store::SealedStore;
 
 use super::callers::{Callers, Standing};
 use super::catalogue::Engine;
+use super::key_filter::KeyFilter;
 use super::lifecycle::unavailable;
 use super::open_table::OpenTable;
 use super::record::TableRecord;
@@ -169,8 +170,11 @@ impl Engine {
         let database =
             Database::open(&record.folder(), Arc::new(store), cache, &self.parts.place.doors).await?;
         let item_cache = Arc::clone(&self.item_cache);
+        let mut seed = [0; 16];
+        self.parts.random.fill(&mut seed);
+        let filter = KeyFilter::new(&seed, Arc::clone(&self.filter_budget));
         Ok(Opening::new(
-            OpenTable::new(database, data_keys, item_cache, record.counted, table.indexes()),
+            OpenTable::new(database, data_keys, item_cache, filter, record.counted, table.indexes()),
             Callers::new(self.parts.callers),
             keyring,
             key_status,

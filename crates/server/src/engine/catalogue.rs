@@ -11,6 +11,7 @@ use strongroom_model::clock::{Clock, Random};
 use super::callers::CallerRules;
 use super::debts::Debts;
 use super::item_cache::ItemCache;
+use super::key_filter::FilterBudget;
 use super::record::{ROWS, TableRecord};
 use super::table::Table;
 use crate::kms::Kms;
@@ -21,6 +22,7 @@ use crate::storage::{Batch, BlockCache, Order, Place, StorageError, SystemStore,
 pub struct Engine {
     pub(super) parts: EngineParts,
     pub(super) item_cache: Arc<ItemCache>,
+    pub(super) filter_budget: Arc<FilterBudget>,
     pub(super) creating: tokio::sync::Mutex<()>,
     // After an unanswered call: the key service is not asked again before this time.
     pub(super) kms_silent_until_millis: AtomicI64,
@@ -31,6 +33,9 @@ pub struct Engine {
     pub(super) debts: Debts,
     pub(super) tasks: parking_lot::Mutex<Vec<tokio::task::JoinHandle<()>>>,
 }
+
+/// Memory for the filters of keys, all tables together.
+const FILTER_BYTES_MAX: u32 = 64 * 1024 * 1024;
 
 // By account and region, then by name.
 type Regions = HashMap<(Arc<str>, Arc<str>), Region>;
@@ -84,6 +89,7 @@ impl Engine {
         Ok(Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             item_cache: Arc::new(ItemCache::new(parts.item_cache_bytes)),
+            filter_budget: Arc::new(FilterBudget::new(FILTER_BYTES_MAX)),
             parts,
             creating: tokio::sync::Mutex::new(()),
             debts,

@@ -10,6 +10,7 @@ mod debts;
 mod index;
 mod item_cache;
 mod jobs;
+mod key_filter;
 mod lifecycle;
 mod open_table;
 pub mod record;

@@ -1,16 +1,19 @@
 //! A table that is open: its database, its keys, and the rules of reading and writing rows.
 
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use parking_lot::RwLock;
+use strongroom_model::key::kind;
 use strongroom_model::stored;
 use strongroom_seal::data_keys::DataKeys;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::index::{CollectionFull, IndexSet, IndexWrites, Upkeep, collection_bytes};
 use super::item_cache::{Entry, ItemCache};
+use super::key_filter::KeyFilter;
 use super::record::Counted;
 use crate::storage::{Batch, Database, Order, Scan, StorageError, Visibility, Written};
 
@@ -20,6 +23,7 @@ pub struct OpenTable {
     data_keys: Arc<DataKeys>,
     cache: Arc<ItemCache>,
     cache_scope: u32,
+    filter: KeyFilter,
     latches: Box<[Mutex<()>; LATCHES]>,
     collection_latches: Box<[Mutex<()>; COLLECTION_LATCHES]>,
     last_sequence: AtomicU64,
@@ -55,6 +59,8 @@ pub type Range = strongroom_model::key::KeyRange;
 
 const LATCHES: usize = 256;
 const COLLECTION_LATCHES: usize = 32;
+/// How many items are scanned for the filter before the opening is let go.
+const FILTER_STEP_ITEMS: usize = 1_000;
 
 impl OpenTable {
     /// Takes over an open database.
@@ -62,6 +68,7 @@ impl OpenTable {
         database: Database,
         data_keys: Arc<DataKeys>,
         cache: Arc<ItemCache>,
+        filter: KeyFilter,
         counted: Counted,
         indexes: Arc<IndexSet>,
     ) -> Self {
@@ -72,6 +79,7 @@ impl OpenTable {
             data_keys,
             cache_scope: cache.new_scope(),
             cache,
+            filter,
             latches: Box::new(std::array::from_fn(|_| Mutex::new(()))),
             collection_latches: Box::new(std::array::from_fn(|_| Mutex::new(()))),
             last_sequence: AtomicU64::new(0),
@@ -132,6 +140,7 @@ impl OpenTable {
                     let stored = match change {
                         Change::Put(item) => {
                             let item = Bytes::from(item);
+                            self.filter.add(&key);
                             batch.put_bytes(key.clone(), item.clone());
                             Some(item)
                         }
@@ -185,7 +194,10 @@ impl OpenTable {
             let key = Bytes::from(key);
             let after = item.map(Bytes::from);
             match &after {
-                Some(item) => batch.put_bytes(key.clone(), item.clone()),
+                Some(item) => {
+                    self.filter.add(&key);
+                    batch.put_bytes(key.clone(), item.clone());
+                }
                 None => batch.delete(&key),
             }
             let indexes = match &mut upkeep {
@@ -239,6 +251,51 @@ impl OpenTable {
         self.database.scan(range, order, visibility).await
     }
 
+    /// Whether the filter of keys is worth the scan of all items now.
+    pub(super) fn filter_is_earned(&self) -> bool {
+        self.filter.is_earned(self.counted().bytes)
+    }
+
+    /// Has every write add its key to the filter from now on. False when that was done before.
+    pub(super) async fn begin_filter(&self) -> bool {
+        if !self.filter.begin() {
+            return false;
+        }
+        self.writes_passed().await;
+        true
+    }
+
+    /// Adds the keys of some items after `after` to the filter. Returns the last one; `None` once the filter is complete,
+    /// or given up.
+    pub(super) async fn fill_filter(&self, after: Option<&[u8]>) -> Result<Option<Bytes>, StorageError> {
+        let start = after.map_or(Bound::Included(vec![kind::ITEM]), |after| Bound::Excluded(after.to_vec()));
+        let range = (start, Bound::Excluded(vec![kind::ITEM + 1]));
+        let mut rows = self.rows(range, Order::Ascending, false).await?;
+        let mut last = None;
+        for _ in 0..FILTER_STEP_ITEMS {
+            let Some((key, _)) = rows.next().await? else {
+                self.filter.complete();
+                return Ok(None);
+            };
+            if !self.filter.add_scanned(&key) {
+                return Ok(None);
+            }
+            last = Some(key);
+        }
+        Ok(last)
+    }
+
+    /// Whether the filter tells, without storage, that the key is absent.
+    #[cfg(test)]
+    pub(super) fn filter_excludes(&self, key: &[u8]) -> bool {
+        self.filter.excludes(key)
+    }
+
+    /// Leaves the filter incomplete for good.
+    pub(super) fn give_up_filter(&self) {
+        self.filter.give_up();
+    }
+
     /// How large the table is.
     pub fn counted(&self) -> Counted {
         Counted { items: self.items.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
@@ -275,6 +332,7 @@ impl OpenTable {
     /// Wipes the keys and every decrypted item of the table. Calls under way fail.
     pub fn forget(&self) {
         self.data_keys.close();
+        self.filter.give_up();
         self.cache.forget(self.cache_scope);
         self.database.forget_blocks();
     }
@@ -287,9 +345,20 @@ impl OpenTable {
         // What memory no longer holds may still not be durable. A row knows the write that made
         // it; for an absent one the newest write of the table is an upper bound.
         let bound = self.last_sequence.load(Ordering::Acquire);
+        // The filter knows items only, not the sizes of collections.
+        let is_item = key.first() == Some(&kind::ITEM);
+        if is_item && self.filter.excludes(key) {
+            // Not kept in the cache: asking the filter again is as cheap.
+            return Ok(Entry { stored: None, sequence: bound });
+        }
         let entry = match self.database.get_with_sequence(key).await? {
             Some((stored, sequence)) => Entry { stored: Some(stored), sequence },
-            None => Entry { stored: None, sequence: bound },
+            None => {
+                if is_item {
+                    self.filter.found_absent();
+                }
+                Entry { stored: None, sequence: bound }
+            }
         };
         self.cache.set(self.cache_scope, Bytes::copy_from_slice(key), entry.clone());
         Ok(entry)
