@@ -193,8 +193,13 @@ def test_which_attributes_an_index_shows(dynamodb, table):
     with refused("ValidationException", f"{INVALID}Select type ALL_ATTRIBUTES is not supported for global secondary index "
                                         "g-keys because its projection type is not ALL"):
         on("g-keys", Select="ALL_ATTRIBUTES")
-    with refused("ValidationException", f"{INVALID}Global secondary index g-keys does not project [extra, rest]"):
+    with refused("ValidationException", f"{INVALID}Global secondary index g-keys does not project [rest, extra]"):
         on("g-keys", ProjectionExpression="extra, n, rest")
+    # What is missing is told in the order of Java's hash sets, and for a filter in that of the alphabet.
+    with refused("ValidationException", f"{INVALID}Global secondary index g-keys does not project [zz, a, b]"):
+        on("g-keys", ProjectionExpression="b, zz, a")
+    with refused("ValidationException", f"{INVALID}Secondary index g-keys does not project one or more filter attributes: [a, b, zz]"):
+        on("g-keys", FilterExpression="attribute_exists(zz) OR attribute_exists(b) OR attribute_exists(a)")
     filtered = {"FilterExpression": "attribute_exists(extra)"}
     with refused("ValidationException", f"{INVALID}Secondary index g-keys does not project one or more filter attributes: [extra]"):
         on("g-keys", **filtered)

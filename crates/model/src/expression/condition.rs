@@ -11,6 +11,7 @@ pub(crate) use built::{Operand, Term};
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use super::legacy::{AttributeComparison, Comparisons, ConditionalOperator, Expectation};
 use super::operators::Comparator;
@@ -101,7 +102,7 @@ impl Condition {
             Form::Comparisons(_) => "QueryFilter",
         };
         let names = self.attribute_names();
-        match keys.into_iter().find(|attribute| names.contains(&attribute.name.as_str())) {
+        match keys.into_iter().find(|attribute| names.contains(attribute.name.as_str())) {
             None => Ok(()),
             Some(attribute) => Err(ExpressionError::new(format!(
                 "{parameter} can only contain non-primary key attributes: Primary key attribute: {}",
@@ -110,8 +111,8 @@ impl Condition {
         }
     }
 
-    /// The top-level attributes that the condition looks at, in the order of the source; some more than once.
-    pub fn attribute_names(&self) -> Vec<&str> {
+    /// The top-level attributes that the condition looks at.
+    pub fn attribute_names(&self) -> BTreeSet<&str> {
         match &self.0 {
             Form::Tree(condition) => condition.tree.paths.iter().map(Path::name).collect(),
             Form::Comparisons(comparisons) => comparisons.names().collect(),
@@ -200,16 +201,16 @@ impl ConditionTree {
 
 /// Refuses paths that lead below a key attribute.
 pub(super) fn check_key_access<'a>(
-    paths: impl IntoIterator<Item = &'a Path>,
+    paths: impl IntoIterator<Item = &'a Path, IntoIter: Clone>,
     schema: &KeySchema,
 ) -> Result<(), ExpressionError> {
-    let nested = paths.into_iter().find(|path| !path.steps().is_empty() && schema.contains(path.name()));
-    match nested {
+    let nested = paths.into_iter().filter(|path| !path.steps().is_empty());
+    match schema.attributes().find(|attribute| nested.clone().any(|path| path.name() == attribute.name)) {
         None => Ok(()),
-        Some(path) => Err(ExpressionError::new(format!(
+        Some(attribute) => Err(ExpressionError::new(format!(
             "Key attributes must be scalars; list random access '[]' and map lookup '.' are not \
              allowed: Key: {}",
-            path.name()
+            attribute.name
         ))),
     }
 }

@@ -470,6 +470,9 @@ fn key_attributes_are_guarded() {
         nested.check_key_access(&schema).unwrap_err().message(),
         "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: sk"
     );
+    // Of both the partition key is told, in whichever order they are named.
+    let both = parse("sk[0] = b OR pk.a = b").unwrap();
+    assert!(both.check_key_access(&schema).unwrap_err().message().ends_with("Key: pk"));
     let on_key = parse("a = b AND begins_with(sk, :s)").unwrap();
     assert!(on_key.check_key_access(&schema).is_ok());
     assert_eq!(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use strongroom_model::attribute::Item;
-use strongroom_model::expression::{Condition, KeyConditions};
+use strongroom_model::expression::{Condition, KeyConditions, hash_set_order};
 use strongroom_model::index::{IndexCondition, IndexSchema, Projected};
 use strongroom_model::key::{self as model_key, KeyAttribute, KeyError, KeySchema, KeyValue, SortCondition};
 
@@ -157,11 +157,12 @@ pub fn fetches(index: &IndexSchema, parameters: &PageParameters) -> Result<bool,
         )));
     }
     let Some(projection) = &parameters.projection else { return Ok(false) };
-    let names = unprojected(index, projection.paths().iter().map(|path| path.name()));
+    let names = unprojected(index, projection.paths().iter().rev().map(|path| path.name()));
     if names.is_empty() || index.local {
         return Ok(!names.is_empty());
     }
-    Err(invalid(format!("Global secondary index {} does not project [{}]", index.name, names.join(", "))))
+    let names = hash_set_order(&names, None).join(", ");
+    Err(invalid(format!("Global secondary index {} does not project [{names}]", index.name)))
 }
 
 /// Refuses a filter of a query that looks at what the index does not have.
