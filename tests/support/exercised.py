@@ -11,14 +11,15 @@ import pathlib
 from botocore import xform_name
 
 TESTS = pathlib.Path(__file__).resolve().parents[1]
-# What makes inputs from the models names no parameter that somebody looked at.
+# What makes inputs from the models, or at random, names no parameter that somebody looked at.
 GENERATORS = ("test_compatibility.py", "test_unimplemented.py", "examples.py", "exercised.py")
+GENERATED = TESTS / "differential"
 
 
 def exercised(models) -> set:
     """`(service, operation, parameter)` for all that the tests name; the parameter is None for the operation itself."""
     search = Search(models)
-    modules = [path for path in sorted(TESTS.rglob("*.py")) if path.name not in GENERATORS]
+    modules = [path for path in sorted(TESTS.rglob("*.py")) if path.name not in GENERATORS and path.parent != GENERATED]
     trees = {path: ast.parse(path.read_text()) for path in modules}
     support = {path: functions(tree) for path, tree in trees.items() if path.parent.name == "support"}
     shared = {name: function for found in support.values() for name, function in found.items()}

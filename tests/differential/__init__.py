@@ -1,0 +1,1 @@
+"""Generated request sequences, sent to Strongroom and to DynamoDB Local, and their answers compared."""

@@ -1,0 +1,435 @@
+"""The differences that there should be: where DynamoDB Local does not do what the service does.
+
+Each says why ours is the service's behaviour, and where that is written down. A difference that none of these explains fails
+the test.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable
+
+from .answers import difference
+from .levels import (
+    INVALID, UPDATE_MISTAKES, VALIDATION, VALUE_TEXTS, another_order, batch_texts, batched, deleted_indexes, deletes, empty_query,
+    errors, failed_items, last_page, matches, no_binaries, of_removal, other_text, pages_of_statements,
+    plain_numbers, resorted, sum_of_units, tables_of_refused, total, two_mistakes, units, without,
+)
+
+
+@dataclasses.dataclass
+class Known:
+    """A difference between the two. `level` gives both answers without it, or None where it does not apply."""
+
+    name: str
+    reason: str
+    source: str
+    level: Callable
+
+
+def explanation(step, ours, theirs) -> tuple:
+    """The known differences that these answers show, and where they differ besides."""
+    explained = []
+    for known in KNOWN:
+        levelled = known.level(step, ours, theirs)
+        if levelled is not None and levelled != (ours, theirs):
+            explained.append(known)
+            ours, theirs = levelled
+            if not difference(ours, theirs):
+                return explained, None
+    return explained, difference(ours, theirs)
+
+
+PRIMARY_KEY_WANTED = "Select statements within BatchExecuteStatement must specify the primary key in the where clause."
+ALTERNATOR, DYNALITE, CONFORMANCE = "ScyllaDB, test/alternator", "dynalite, test", "nubo-db/dynamodb-conformance"
+USAGE_NOTES = "AWS, DynamoDB local usage notes"
+MADE_ITEMS = Known(
+    "an update that only removes makes an item",
+    "UpdateItem with nothing but REMOVE or DELETE makes no item where there is none, and returns no attributes.",
+    f"{ALTERNATOR}: test_update_item_non_existent, test_update_item_returnvalues_all_new",
+    of_removal,
+)
+KNOWN = [
+    MADE_ITEMS,
+    Known(
+        "constraints of the service model have other texts",
+        "What the model forbids is told as the constraint that failed, with the value and the member's path.",
+        f"{CONFORMANCE}: tests/tier3/error-messages; {DYNALITE}",
+        errors(ours=rf"{VALIDATION}\d+ validation errors? detected: .*", theirs=f"{VALIDATION}.*"),
+    ),
+    Known(
+        "an absent table has another text",
+        "Operations on items say that the requested resource is not found.",
+        f"{CONFORMANCE}: tests/tier3/error-messages; {DYNALITE}",
+        errors(ours="ResourceNotFoundException: Requested resource not found.*", theirs="ResourceNotFoundException: Cannot do operations.*"),
+    ),
+    Known(
+        "another text",
+        "The service's texts were recorded from it; DynamoDB Local leaves their details out.",
+        DYNALITE,
+        other_text,
+    ),
+    Known(
+        "numbers keep their spelling",
+        "The service gives every number back in one spelling, also inside of lists and maps and where an update wrote it.",
+        f"{DYNALITE}/putItem.js",
+        lambda step, ours, theirs: (ours, resorted(plain_numbers(theirs))),
+    ),
+    Known(
+        "removing from inside an absent item is refused",
+        "REMOVE of a nested path is refused where the item lacks the path's beginning, but not where there is no item at all.",
+        f"{ALTERNATOR}: test_nested_attribute_remove_from_missing_item",
+        lambda step, ours, theirs: errors(
+            ours=None, theirs=f"{VALIDATION}The document path provided in the update expression is invalid for update")(
+                step, ours, theirs) if re.search("(?i)remove|delete", str(step.body.get("UpdateExpression"))) else None,
+    ),
+    Known(
+        "an inexact sum has another text",
+        "The service calls a sum that needs more than 38 digits an overflow.",
+        f"{ALTERNATOR}: test_update_expression_plus_imprecise",
+        errors(ours=f"{VALIDATION}Number overflow.*", theirs=f"{VALIDATION}DynamoDB only supports precision up to 38 digits"),
+    ),
+    Known(
+        "no item collection metrics",
+        "DynamoDB Local does not tell ItemCollectionMetrics.",
+        USAGE_NOTES,
+        without("ItemCollectionMetrics", "PutItem|UpdateItem|DeleteItem|BatchWriteItem",
+                lambda step, ours, theirs: "ItemCollectionMetrics" not in theirs),
+    ),
+    Known(
+        "deleting what is not there tells capacity unasked",
+        "ConsumedCapacity is told only when it is asked for.",
+        "AWS, API reference of DeleteItem: ReturnConsumedCapacity",
+        without("ConsumedCapacity", "DeleteItem",
+                lambda step, ours, theirs: step.body.get("ReturnConsumedCapacity") in (None, "NONE") and "ConsumedCapacity" not in ours),
+    ),
+    Known(
+        "reading what is not there costs nothing in a batch",
+        "Reading an item that is not there costs as much as the smallest item.",
+        "AWS, developer guide: read and write capacity",
+        without("ConsumedCapacity", "BatchGetItem", lambda step, ours, theirs: total(ours) > total(theirs)),
+    ),
+    Known(
+        "a query or scan that finds nothing costs nothing",
+        "A read without results takes the least that a read takes.",
+        "AWS, API reference of Query",
+        empty_query,
+    ),
+    Known(
+        "a page that ends at the bound of its range is the last",
+        "A page that is full has a LastEvaluatedKey, though nothing may come after it.",
+        "AWS, API reference of Query: Limit; developer guide: Query.Pagination",
+        last_page,
+    ),
+    Known(
+        "deleting what is not there costs two units in a batch",
+        "A delete that finds nothing costs one unit, in a batch too.",
+        "AWS, developer guide: read and write capacity",
+        without("ConsumedCapacity", "BatchWriteItem", lambda step, ours, theirs: total(ours) < total(theirs) and deletes(step)),
+    ),
+    Known(
+        "statements tell no capacity",
+        "ExecuteStatement and BatchExecuteStatement tell the capacity that is asked for.",
+        "AWS, API reference of ExecuteStatement: ReturnConsumedCapacity",
+        without("ConsumedCapacity", "ExecuteStatement|BatchExecuteStatement",
+                lambda step, ours, theirs: not theirs.get("ConsumedCapacity")),
+    ),
+    Known(
+        "a starting key outside of the query has another text",
+        "Where the sort key has no condition, or meets it, the service tells that apart.",
+        f"{DYNALITE}/query.js",
+        errors(operation="Query",
+               ours=f"{VALIDATION}(The provided starting key is outside query boundaries based on provided conditions|"
+                    "The query can return at most one row and cannot be restarted)",
+               theirs=f"{VALIDATION}The provided starting key does not match the range key predicate"),
+    ),
+    Known(
+        "a read with several mistakes tells another first",
+        "The service looks at the starting key, then at the projection's paths, then whether the filter names a key attribute, then "
+        "at what the index has, and last at the filter's paths. Where a filter and a projection both want what an index lacks, the "
+        "order is not known.",
+        "dynalite, actions/query.js and actions/scan.js",
+        two_mistakes,
+    ),
+    Known(
+        "an index key of another type has another text",
+        "The service has one text for an update that makes an index's key attribute another type.",
+        f"{DYNALITE}/updateItem.js",
+        errors(operation="UpdateItem",
+               ours=f"{VALIDATION}The update expression attempted to update the secondary index key to unsupported type",
+               theirs=f"{VALIDATION}(Updates on index keys must be of the same data type as the key attribute|"
+                      "Invalid attribute value type)"),
+    ),
+    Known(
+        "an index key of another type can be added",
+        "An update that makes an index's key attribute another type is refused.",
+        f"{DYNALITE}/updateItem.js",
+        errors(operation="UpdateItem", theirs=None,
+               ours=f"{VALIDATION}The update expression attempted to update the secondary index key to unsupported type"),
+    ),
+    Known(
+        "a batched SELECT without the whole key has another text",
+        "The service says that the primary key is to be named.",
+        "dynoxide, tests/partiql.rs",
+        batch_texts(PRIMARY_KEY_WANTED, "Only single item select is supported|Must have at least one non-optional hash key.*"),
+    ),
+    Known(
+        "a batched SELECT reads an index",
+        "A batch reads tables only: a SELECT on an index is refused though it names the primary key.",
+        "dynoxide, tests/partiql.rs, captured from the service in 2026-08",
+        batch_texts(PRIMARY_KEY_WANTED, ""),
+    ),
+    Known(
+        "a statement's duplicate has the code of a batch's",
+        "ExecuteStatement answers DuplicateItemException; DuplicateItem is the code inside a batch.",
+        f"{CONFORMANCE}: tests/tier2/partiql/executeStatement.test.ts; the service model",
+        errors(ours="DuplicateItemException: Duplicate primary key exists in table",
+               theirs="DuplicateItem: Duplicate primary key exists in table", operation="ExecuteStatement"),
+    ),
+    Known(
+        "a statement's duplicate is a failed condition when the item is asked for",
+        "INSERT of what is there answers DuplicateItemException, which holds no item.",
+        "AWS, the service model",
+        errors(ours="DuplicateItemException: Duplicate primary key exists in table",
+               theirs="ConditionalCheckFailedException: The conditional request failed", operation="ExecuteStatement"),
+    ),
+    Known(
+        "keys that differ in spelling are not the same",
+        "Keys are equal by value: 1 and 1.0 are one key, and name one item twice.",
+        "AWS, developer guide: data types",
+        errors(ours=f"{VALIDATION}Provided list of item keys contains duplicates", theirs=None),
+    ),
+    Known(
+        "a conditional DELETE statement fails where there is no item",
+        "A DELETE of an absent item does nothing, whatever else its WHERE asks.",
+        f"{CONFORMANCE}: PartiQL writes with a non-key WHERE predicate",
+        lambda step, ours, theirs: errors(
+            ours=None, theirs="ConditionalCheckFailedException: The conditional request failed", operation="ExecuteStatement")(
+                step, ours, theirs) if str(step.body.get("Statement")).startswith("DELETE") and ours.get("Items") == [] else None,
+    ),
+    Known(
+        "a conditional DELETE fails where there is no item, in a batch",
+        "A DELETE of an absent item does nothing, whatever else its WHERE asks.",
+        f"{CONFORMANCE}: PartiQL writes with a non-key WHERE predicate",
+        batch_texts("", "The conditional request failed", "DELETE"),
+    ),
+    Known(
+        "a consistent SELECT on a global index has another text",
+        "The service says that such reads are not supported there.",
+        "dynoxide, tests/partiql_index_qualifier.rs",
+        errors(ours=f"{VALIDATION}Strongly consistent read is not supported on Global Secondary Indexes",
+               theirs=f"{VALIDATION}Consistent read cannot be true when .* GSI.*", operation="ExecuteStatement"),
+    ),
+    Known(
+        "a SELECT on an index may look at what the index does not have",
+        "A keyed SELECT on an index is refused when its conditions want what the index does not project.",
+        "dynoxide, tests/partiql_index_qualifier.rs",
+        errors(ours=f"{VALIDATION}.*(does not project one or more filter attributes|Global secondary index .* does not project).*",
+               theirs=None, operation="ExecuteStatement"),
+    ),
+    Known(
+        "reading an index costs what the whole items are",
+        "A read of an index takes what its entries are, of the attributes that it projects.",
+        "AWS, developer guide: read capacity units of global secondary indexes",
+        without("ConsumedCapacity", "Query|Scan|ExecuteStatement",
+                lambda step, ours, theirs: units(ours) < units(theirs) and ("IndexName" in step.body or "Statement" in step.body)),
+    ),
+    Known(
+        "a key that the range ends with cannot be a start",
+        "A starting key that meets the conditions may be where the range ends: nothing is left, and that is the answer.",
+        "AWS, API reference of Query: ExclusiveStartKey",
+        lambda step, ours, theirs: errors(
+            ours=None, theirs=f"{VALIDATION}The provided starting key does not match the range key predicate", operation="Query")(
+                step, ours, theirs) if not any(page.get("Items") for page in ours.get("Pages", [])) else None,
+    ),
+    Known(
+        "binary values are told as Java objects",
+        "Bounds in a message are told as the values that they are.",
+        "",
+        lambda step, ours, theirs: ({}, {}) if "java.nio.HeapByteBuffer" in theirs.get("Error", "")
+        and no_binaries(ours.get("Error", "")) == no_binaries(theirs["Error"]) else None,
+    ),
+    Known(
+        "a DELETE of a set from an index key of another type",
+        "Where there is no item there is nothing to delete from.",
+        f"{ALTERNATOR}: test_update_item_non_existent",
+        lambda step, ours, theirs: errors(
+            ours=None, theirs=f"{VALIDATION}Updates on index keys must be of the same data type as the key attribute")(
+                step, ours, theirs) if "AttributeUpdates" in step.body else None,
+    ),
+    Known(
+        "paths into key attributes are looked at late",
+        "A path below a key attribute is refused before the item is looked at.",
+        f"{DYNALITE}/updateItem.js",
+        errors(ours=f"{VALIDATION}Key attributes must be scalars.*", theirs="(?!ValidationException: Key attributes).*"),
+    ),
+    Known(
+        "another index key is told first",
+        "Of several paths below key attributes of indexes the first in the order of the indexes is told.",
+        "dynalite, db/index.js",
+        errors(ours=f"{VALIDATION}Key attributes must be scalars.*: IndexKey: .*",
+               theirs=f"{VALIDATION}Key attributes must be scalars.*: IndexKey: .*"),
+    ),
+    Known(
+        "an index entry takes a hundred bytes more to write",
+        "An index entry is counted as what it projects, without an overhead.",
+        "dynoxide, src/actions/index_capacity.rs, captured from the service",
+        without("ConsumedCapacity", "PutItem|UpdateItem|DeleteItem|BatchWriteItem",
+                lambda step, ours, theirs: 0 < sum_of_units(theirs) - sum_of_units(ours) <= 4),
+    ),
+    Known(
+        "a failed statement of a batch does not hold the item",
+        "A statement that asks for the item of a failed condition gets it, in a batch too.",
+        "AWS, API reference of BatchStatementError: Item",
+        failed_items,
+    ),
+    Known(
+        "one bad value refuses the whole batch",
+        "What is wrong with one statement of a batch is told in its answer.",
+        "AWS, API reference of BatchExecuteStatement",
+        errors(ours=None, theirs=f"{VALIDATION}.*", operation="BatchExecuteStatement"),
+    ),
+    Known(
+        "too many parameters are taken",
+        "The number of parameters is that of the question marks.",
+        "dynoxide, tests/partiql.rs",
+        errors(ours=f"{VALIDATION}Number of parameters in request and statement don't match.", theirs=".*", operation="ExecuteStatement"),
+    ),
+    Known(
+        "too many parameters are taken, and the statement runs",
+        "The number of parameters is that of the question marks.",
+        "dynoxide, tests/partiql.rs",
+        errors(ours=f"{VALIDATION}Number of parameters in request and statement don't match.", theirs=None, operation="ExecuteStatement"),
+    ),
+    Known(
+        "values of legacy parameters are looked at after the condition",
+        "What a request says is looked at before the item is.",
+        DYNALITE,
+        errors(ours=f"{VALIDATION}.*", theirs="ConditionalCheckFailedException: .*"),
+    ),
+    Known(
+        "tables and keys are looked at before expressions",
+        "Expressions and legacy conditions are looked at on their own, before the table and its keys.",
+        DYNALITE,
+        errors(ours=f"{VALIDATION}(Invalid [A-Za-z]+Expression: .*|Value provided in .* unused in expressions.*|{INVALID}(AttributeValues inside|Invalid number of argument|ComparisonOperator).*)",
+               theirs=f"(?!{VALIDATION}Invalid [A-Za-z]+Expression).*"),
+    ),
+    Known(
+        "too many parameters are taken in a batch",
+        "The number of parameters is that of the question marks.",
+        "dynoxide, tests/partiql.rs",
+        batch_texts("Number of parameters in request and statement don't match.", ".*"),
+    ),
+    Known(
+        "a SELECT of one item has a second page",
+        "Whether a full page of one item is the last is not recorded; the items are the same.",
+        "",
+        pages_of_statements,
+    ),
+    Known(
+        "unused names are told in another order",
+        "Names of one hash bucket are told in the order of the alphabet.",
+        "",
+        another_order("unused in expressions: keys: ", ", "),
+    ),
+    Known(
+        "the types there are are told in another order",
+        "The set of types is told in the order that was recorded of the service.",
+        DYNALITE,
+        another_order("valid types: ", ","),
+    ),
+    Known(
+        "an index stays DELETING",
+        "The index is gone in time; DynamoDB Local sometimes goes on telling of it.",
+        "",
+        deleted_indexes,
+    ),
+    Known(
+        "another key attribute is told first",
+        "An update of both key attributes is refused for the partition key.",
+        "",
+        errors(ours=f"{VALIDATION}{INVALID}Cannot update attribute .* This attribute is part of the key",
+               theirs=f"{VALIDATION}{INVALID}Cannot update attribute .* This attribute is part of the key"),
+    ),
+    Known(
+        "values are looked at late",
+        "Every value in a request is looked at before anything else is.",
+        DYNALITE,
+        errors(ours=f"{VALIDATION}.*{VALUE_TEXTS}.*", theirs=f"{VALIDATION}.*"),
+    ),
+    Known(
+        "size is no reserved word",
+        "SIZE is one of the reserved words.",
+        "AWS, developer guide: reserved words",
+        lambda step, ours, theirs: ({}, {}) if ours.get("Error", "").endswith("reserved keyword: size") else None,
+    ),
+    Known(
+        "a consistent read of a global index has another text",
+        "The service says that such reads are not supported there.",
+        f"{CONFORMANCE}: tests/tier3/error-messages/query.test.ts",
+        errors(ours=f"{VALIDATION}Consistent reads are not supported on global secondary indexes", theirs=f"{VALIDATION}Consistent read .*GSI"),
+    ),
+    Known(
+        "reserved words pass in a batch that finds nothing",
+        "An expression is looked at whatever there is.",
+        f"{CONFORMANCE}: tests/tier3/limits, reserved words",
+        errors(ours=f"{VALIDATION}Invalid ProjectionExpression: .*", theirs=None, operation="BatchGetItem"),
+    ),
+    Known(
+        "another index is told",
+        "Of several indexes that an item does not fit, the one whose name comes first is told.",
+        DYNALITE,
+        errors(ours=f"{VALIDATION}One or more parameter values .*IndexName: .*", theirs=f"{VALIDATION}One or more parameter values .*IndexName: .*"),
+    ),
+    Known(
+        "AttributeUpdates may give an index key another type",
+        "An index's key attribute has the type of its definition, whichever way it is written.",
+        DYNALITE,
+        errors(ours=f"{VALIDATION}{INVALID}Type mismatch for Index Key .*", theirs=None, operation="UpdateItem"),
+    ),
+    Known(
+        "zero takes any exponent",
+        "0E126 and beyond are out of range, though they are zero.",
+        f"{ALTERNATOR}: test_number.py, test_zero_exponent",
+        lambda step, ours, theirs: errors(ours=f"{VALIDATION}.*Number overflow.*", theirs=None)(step, ours, theirs)
+        if "0E500" in str(step.body) else None,
+    ),
+    Known(
+        "DynamoDB Local fails",
+        "An InternalFailure is no answer to compare with.",
+        "",
+        lambda step, ours, theirs: ({}, {}) if theirs.get("Error", "").startswith("500 InternalFailure") else None,
+    ),
+    Known(
+        "every condition of a SELECT on a key attribute is taken for a key condition",
+        "Only what selects rows by key has to have the key's type; other conditions compare whatever there is.",
+        "AWS, developer guide: PartiQL SELECT",
+        errors(ours=None, theirs=f"{VALIDATION}{INVALID}Condition parameter type does not match schema type", operation="ExecuteStatement"),
+    ),
+    Known(
+        "a SELECT with several mistakes tells another first",
+        "Which is told first is not recorded.",
+        "",
+        errors(ours=f"{VALIDATION}.*", theirs=f"{VALIDATION}{INVALID}Condition parameter type does not match schema type",
+               operation="ExecuteStatement"),
+    ),
+    Known(
+        "a refused statement of a batch tells its table",
+        "A statement that was refused before it ran does not tell its table.",
+        "dynoxide, CHANGELOG.md, captured from the service",
+        tables_of_refused,
+    ),
+    Known(
+        "fetching from the table costs nothing",
+        "What a local index does not project is fetched from the table, item by item, and each fetch is a read.",
+        "AWS, developer guide: read capacity units of local secondary indexes",
+        without("ConsumedCapacity", "Query|Scan",
+                lambda step, ours, theirs: units(ours) > units(theirs) and str(step.body.get("IndexName")).startswith("local")),
+    ),
+    Known(
+        "an update with several mistakes tells another first",
+        "Each action is worked out in turn: its place, then its value.",
+        "",
+        lambda step, ours, theirs: ({}, {}) if step.operation == "UpdateItem" and ours != theirs and all(
+            any(matches(VALIDATION + text, answer) for text in UPDATE_MISTAKES) for answer in (ours, theirs)) else None,
+    ),
+]

@@ -1,0 +1,291 @@
+"""Ways to recognise a difference that there should be, and to take it out of both answers.
+
+Each takes the step and both reduced answers, and gives the answers without the difference, or None where it is not there.
+"""
+
+import decimal
+import re
+
+from .answers import ordered
+
+VALIDATION = "ValidationException: "
+INVALID = "One or more parameter values were invalid: "
+KEY_TEXTS = ("(The number of conditions on the keys is invalid|Invalid attribute value type|One of the required keys was not given a value|"
+             ".*Type mismatch for key|Type mismatch for attribute to update)")
+# What is wrong with a value whatever it is for.
+VALUE_TEXTS = ("(The parameter cannot be converted to a numeric value|contains duplicates|may not be empty|Number overflow|Number underflow|"
+               "Attempting to store more than 38|Supplied AttributeValue|Null attribute value types)")
+# Texts that DynamoDB Local words otherwise: its pattern, the service's, and who recorded the service's.
+TEXTS = [
+    (r"Input collection \[.*\] contains duplicates", rf"{INVALID}Input collection \[.*\] contains duplicates\.", "putItem.js"),
+    (r"Input collection of type BS contains duplicates\.", rf"{INVALID}Input collection \[.*\]of type BS contains duplicates\.",
+     "putItem.js"),
+    (KEY_TEXTS, "The provided key element does not match the schema", "getItem.js"),
+    ("One of the required keys was not given a value", f"{INVALID}Missing the key .* in the item", "putItem.js"),
+    ("(Invalid attribute value type|.*Type mismatch for key)", f"{INVALID}Type mismatch for key .* expected: . actual: .*", "putItem.js"),
+    ("(Invalid attribute value type|.*Type mismatch for Index Key)",
+     f"{INVALID}Type mismatch for Index Key .* Expected: . Actual: .* IndexName: .*", "putItem.js"),
+    ("A value provided cannot be converted into a number", "The parameter cannot be converted to a numeric value.*?", "putItem.js"),
+    ("DynamoDB only supports precision up to 38 digits", "Attempting to store more than 38 significant digits in a Number", "putItem.js"),
+    ("Query condition missed key schema element", "Query condition missed key schema element: .*", "query.js"),
+    (f"The provided starting key is invalid: {INVALID[:-11]}.*", f"{INVALID[:-11]}.*", "query.js"),
+    ("One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a "
+     "key attribute cannot contain an empty .* value. IndexName: .*, IndexKey: .*",
+     "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty .* value. Key: .*",
+     "query.js"),
+    (r"1 validation error detected: Value '\d+' at 'segment' .*",
+     "The Segment parameter is zero-based and must be less than parameter TotalSegments: .*", "scan.js"),
+    ("Exclusive Start Key must have same size as table's key schema", "The provided starting key is invalid", "query.js"),
+    ("DynamoDB only supports precision up to 38 digits", "Attempting to store more than 38 significant digits in a Number under root",
+     "dynoxide, src/partiql"),
+    ("(Only scalar types can be used as Range Key values|Query key condition not supported|.*Condition parameter type does not match.*)",
+     "Attempted conditional constraint is not an indexable operation", "query.js"),
+    ("Updates on index keys must be of the same data type as the key attribute", f"{INVALID}Type mismatch for Index Key .*", "updateItem.js"),
+    ("Only single item select is supported", "Key attribute's data type should match its data type in table's schema: Key .*",
+     "dynoxide, src/partiql"),
+    ("Return values set to invalid value", "ReturnValues can only be ALL_OLD or NONE", "putItem.js"),
+    ("(ADD|DELETE) action.* is not supported for the type [A-Z_]+", f"{INVALID}(ADD|DELETE) action.* is not supported for the type [A-Z]+",
+     "updateItem.js"),
+    ("Statement wasn't well formed, can't be processed: .*", "Statement wasn't well formed, can't be processed: .*",
+     "dynoxide, tests/partiql.rs"),
+    ("Statement wasn't well formed, can't be processed: .*", "Unsupported token in expression: .*", "dynoxide, src/partiql"),
+    ("Key value must be of type S, N, or B. Key name: .*", "Key attribute's data type should match its data type in table's schema: Key .*",
+     "dynoxide, src/partiql"),
+]
+
+
+def errors(*, ours, theirs, operation=".*"):
+    """Two error texts, told by patterns; None stands for success."""
+
+    def level(step, our_answer, their_answer):
+        known = re.fullmatch(operation, step.operation) and matches(ours, our_answer) and matches(theirs, their_answer)
+        return ({}, {}) if known else None
+
+    return level
+
+
+def matches(pattern, answer) -> bool:
+    text = answer.get("Error")
+    if pattern is None or text is None:
+        return pattern is None and text is None
+    return re.fullmatch(pattern, text.split(" ", 1)[1], re.DOTALL) is not None
+
+
+def without(member, operation, applies=lambda step, ours, theirs: True):
+    """A member of the answer that is left out of both."""
+
+    def level(step, ours, theirs):
+        if not re.fullmatch(operation, step.operation) or "Error" in ours or "Error" in theirs or not applies(step, ours, theirs):
+            return None
+        return tuple({name: value for name, value in answer.items() if name != member} for answer in (ours, theirs))
+
+    return level
+
+
+def plain_numbers(value):
+    """The value with every number in it spelt as the service spells numbers."""
+    if isinstance(value, dict):
+        if set(value) == {"N"} and isinstance(value["N"], str):
+            return {"N": plain(value["N"])}
+        if set(value) == {"NS"}:
+            return {"NS": sorted(plain(text) for text in value["NS"])}
+        return {name: plain_numbers(inner) for name, inner in value.items()}
+    return [plain_numbers(inner) for inner in value] if isinstance(value, list) else value
+
+
+def plain(text) -> str:
+    number = format(decimal.Decimal(text), "f")
+    number = number.rstrip("0").rstrip(".") if "." in number else number
+    return number if number not in ("-0", "") else "0"
+
+
+def removes_only(step) -> bool:
+    """Whether an UpdateItem only takes away."""
+    if step.operation != "UpdateItem":
+        return False
+    updates = step.body.get("AttributeUpdates")
+    if isinstance(updates, dict) and updates:
+        return all(isinstance(update, dict) and update.get("Action") == "DELETE" for update in updates.values())
+    words = re.findall(r"(?i)\b(SET|ADD|REMOVE|DELETE)[\s#]", str(step.body.get("UpdateExpression", "")))
+    return bool(words) and all(word.upper() in ("REMOVE", "DELETE") for word in words)
+
+
+def of_removal(step, ours, theirs):
+    if not removes_only(step) or "Error" in ours or ours.get("Attributes"):
+        return None
+    if "Error" not in theirs and set(theirs.get("Attributes", step.body["Key"])) == set(step.body["Key"]):
+        # The entries of indexes are counted, too.
+        return tuple({name: value for name, value in answer.items() if name not in ("Attributes", "ConsumedCapacity")}
+                     for answer in (ours, theirs))
+    return None
+
+
+def empty_query(step, ours, theirs):
+    """Without the capacity of what found nothing."""
+    if step.operation not in ("Query", "Scan", "ExecuteStatement") or "Error" in ours or "Error" in theirs:
+        return None
+
+    def levelled(answer):
+        if "Pages" in answer:
+            return answer | {"Pages": [levelled(page) for page in answer["Pages"]]}
+        costs_nothing = answer.get("ScannedCount") == 0 and not answer.get("Items")
+        return {name: value for name, value in answer.items() if name != "ConsumedCapacity" or not costs_nothing}
+
+    return levelled(ours), levelled(theirs)
+
+
+def last_page(step, ours, theirs):
+    """Without our empty page at the end, where they have none."""
+    if step.operation != "Query" or "Limit" not in step.body or "Error" in ours or "Error" in theirs:
+        return None
+    if "Pages" in ours and len(ours["Pages"]) == len(theirs["Pages"]) + 1:
+        *pages, before, last = ours["Pages"]
+        if last["ScannedCount"] or "LastEvaluatedKey" not in before:
+            return None
+        return ours | {"Pages": [*pages, {name: value for name, value in before.items() if name != "LastEvaluatedKey"}]}, theirs
+    if ours.get("PageCount", 0) == theirs.get("PageCount", 0) + 1:
+        return tuple({name: value for name, value in answer.items() if name not in ("PageCount", "ConsumedCapacity")}
+                     for answer in (ours, theirs))
+    return None
+
+
+def resorted(answer):
+    """The answer with what `answers.ordered` put in order in order again."""
+    answer = dict(answer)
+    if "Pages" not in answer and isinstance(answer.get("Items"), list):
+        answer["Items"] = ordered(answer["Items"])
+    if isinstance(answer.get("Responses"), dict):
+        answer["Responses"] = {name: ordered(items) for name, items in answer["Responses"].items()}
+    return answer
+
+
+# What an update can be refused for when it is applied.
+UPDATE_MISTAKES = [
+    f"{INVALID}Type mismatch for Index Key .*",
+    "The update expression attempted to update the secondary index key to unsupported type",
+    "The provided expression refers to an attribute that does not exist in the item",
+    "The document path provided in the update expression is invalid for update",
+    "An operand in the update expression has an incorrect data type",
+    "Number overflow.*", "DynamoDB only supports precision up to 38 digits", "Number underflow.*",
+]
+# What a read can be refused for once it is parsed, in the service's order.
+READ_MISTAKES = [
+    "The provided starting key .*", "The query can return at most one row and cannot be restarted",
+    r"Key attributes must be scalars.* Key: .*", r"Key attributes must be scalars.* IndexKey: .*",
+    ".* can only contain non-primary key attributes.*", ".*Select type ALL_ATTRIBUTES is not supported.*",
+    "One or more parameter values were invalid: Global secondary index .* does not project .*",
+    "One or more parameter values were invalid: Secondary index .* does not project one or more filter attributes.*",
+]
+
+
+def two_mistakes(step, ours, theirs):
+    """Both answers, empty, where each tells another mistake of a read that has two."""
+    if step.operation not in ("Query", "Scan", "ExecuteStatement") or ours.get("Error") == theirs.get("Error"):
+        return None
+    told = [{n for n, text in enumerate(READ_MISTAKES) if matches(VALIDATION + text, answer)} for answer in (ours, theirs)]
+    return ({}, {}) if all(told) and told[0] != told[1] else None
+
+
+def other_text(step, ours, theirs):
+    """Both answers, empty, where they differ by a text of TEXTS, alone or inside of a longer one."""
+    if "Error" in ours and "Error" in theirs:
+        return ({}, {}) if is_other_text(ours["Error"], theirs["Error"]) else None
+    return batched(step, ours, theirs, is_other_text)
+
+
+def is_other_text(ours, theirs) -> bool:
+    before = r"(?P<before>(?:400 ValidationException: )?(?:ExpressionAttributeValues contains invalid value: )?)"
+    after = r"(?P<after>(?: for key :\w+)?)"
+    for their_text, our_text, _ in TEXTS:
+        found = [re.fullmatch(f"{before}(?:{INVALID})?(?:{text}){after}", told, re.DOTALL)
+                 for text, told in ((our_text, ours), (their_text, theirs))]
+        if all(found) and found[0].groupdict() == found[1].groupdict():
+            return True
+    return False
+
+
+def sum_of_units(answer) -> float:
+    told = answer.get("ConsumedCapacity") or []
+    return sum(one["CapacityUnits"] for one in (told if isinstance(told, list) else [told]))
+
+
+def failed_items(step, ours, theirs):
+    """Our answer without the items of failed conditions."""
+    if step.operation != "BatchExecuteStatement" or "Responses" not in ours:
+        return None
+    responses = [dict(one, Error={n: v for n, v in one["Error"].items() if n != "Item"}) if "Error" in one else one
+                 for one in ours["Responses"]]
+    return ours | {"Responses": responses}, theirs
+
+
+def units(answer) -> float:
+    pages = answer.get("Pages", [answer])
+    return sum((page.get("ConsumedCapacity") or {}).get("CapacityUnits", 0) for page in pages)
+
+
+def no_binaries(text) -> str:
+    return re.sub(r"\{B:(java\.nio\.HeapByteBuffer\[[^\]]*\]|[A-Za-z0-9+/=]*)\}", "{B}", text)
+
+
+def total(answer) -> float:
+    return sum(one["CapacityUnits"] for one in answer.get("ConsumedCapacity", []))
+
+
+def deletes(step) -> bool:
+    return any("DeleteRequest" in request for requests in step.body["RequestItems"].values() for request in requests)
+
+
+def batched(step, ours, theirs, is_known, verb=""):
+    """The answers of a batch of statements without those whose errors, two texts, are known to differ."""
+    if step.operation != "BatchExecuteStatement" or "Error" in ours or "Error" in theirs:
+        return None
+    answers = zip(step.body["Statements"], ours["Responses"], theirs["Responses"], strict=False)
+    kept = [(a, b) for statement, a, b in answers if a == b or not (
+        str(statement.get("Statement")).startswith(verb) and is_known(*(one.get("Error", {}).get("Message", "") for one in (a, b))))]
+    return tuple(answer | {"Responses": [pair[n] for pair in kept]} for n, answer in enumerate((ours, theirs)))
+
+
+def batch_texts(ours, theirs, verb=""):
+    """Two texts of a batch's errors, told by patterns; an empty one stands for success."""
+    def is_known(our_text, their_text):
+        return re.fullmatch(ours, our_text) is not None and re.fullmatch(theirs, their_text) is not None
+
+    return lambda step, our_answer, their_answer: batched(step, our_answer, their_answer, is_known, verb)
+
+
+def pages_of_statements(step, ours, theirs):
+    """The answers without the count of pages, where a SELECT by key finds one item at most."""
+    if step.operation != "ExecuteStatement" or theirs.get("PageCount", 0) != ours.get("PageCount", 0) + 1:
+        return None
+    return tuple({name: value for name, value in answer.items() if name not in ("PageCount", "ConsumedCapacity")} for answer in (ours, theirs))
+
+
+def another_order(before, separator):
+    """Recognises messages that tell the same names in another order."""
+
+    def level(step, ours, theirs):
+        told = [re.fullmatch(rf"(.*{before})\{{(.*)\}}", answer.get("Error", "")) for answer in (ours, theirs)]
+        if not all(told) or told[0][1] != told[1][1]:
+            return None
+        names = [sorted(each[2].split(separator)) for each in told]
+        return ({}, {}) if names[0] == names[1] else None
+
+    return level
+
+
+def tables_of_refused(step, ours, theirs):
+    """Their answer without the tables of statements that were refused before they ran."""
+    if step.operation != "BatchExecuteStatement" or "Responses" not in theirs:
+        return None
+    responses = [{n: v for n, v in one.items() if n != "TableName"} if one.get("Error", {}).get("Code") == "ValidationError" else one
+                 for one in theirs["Responses"]]
+    return ours, theirs | {"Responses": responses}
+
+
+def deleted_indexes(step, ours, theirs):
+    """Their description without the indexes that are being deleted."""
+    if step.operation != "DescribeTable" or "Error" in theirs:
+        return None
+    left = [index for index in theirs.get("GlobalSecondaryIndexes", []) if index.get("IndexStatus") != "DELETING"]
+    rest = {name: value for name, value in theirs.items() if name != "GlobalSecondaryIndexes"}
+    return ours, rest | ({"GlobalSecondaryIndexes": left} if left else {})
