@@ -269,6 +269,75 @@ def r44_an_answered_call_is_never_lost(own_server):
         assert recorded == list(range(1, answered + 1)), f"round {round_}"
 
 
+@pytest.mark.parametrize(
+    ("operation", "body", "code"),
+    [
+        ("Encrypt", b"no JSON", "SerializationException"),
+        ("Encrypt", {"KeyId": 5, "Plaintext": "c2VjcmV0"}, "SerializationException"),
+        ("Encrypt", {"KeyId": "alias/books"}, "ValidationException"),
+        ("Decrypt", {"CiphertextBlob": "AAAA", "NoSuchMember": "cnry-refused"}, "ValidationException"),
+        ("CreateKey", {"Policy": "cnry-policy" * 20_000}, "ValidationException"),
+        ("ScheduleKeyDeletion", {"KeyId": "x", "PendingWindowInDays": 400}, "ValidationException"),
+        ("ConnectCustomKeyStore", {"CustomKeyStoreId": "cks-1234567890abcdef0"}, "UnknownOperationException"),
+        ("UpdateCustomKeyStore", {"CustomKeyStoreId": "cks-1", "KeyStorePassword": "cnry-password"},
+         "UnknownOperationException"),
+    ],
+)
+def r44_a_call_that_no_action_has_seen_is_in_the_trail(server, operation, body, code):
+    """What the service's model refuses, or what is not there yet, is a call of KMS all the same: who made it, when, and
+    what was answered. Its parameters are not shown, for nobody knows what they are."""
+    status, headers, answer = server.call(f"TrentService.{operation}", body, version="1.1", service="kms")
+    assert (status, answer["__type"]) == (400, code)
+    event = trail.events(server, operation)[-1]
+    assert COMMON <= set(event)
+    assert event["errorCode"] == code
+    assert event.get("errorMessage", "") == answer.get("message", "")[:1024]
+    assert event["requestID"] == headers["x-amzn-requestid"]
+    assert event["userIdentity"]["accessKeyId"] == server.access_key
+    assert (event["requestParameters"], event["responseElements"], event["resources"]) == (None, None, [])
+    assert "cnry-password" not in json.dumps(event) and len(json.dumps(event)) < 4_000
+
+
+def r44_events_are_bounded_in_size(own_server):
+    """What is too large for an event is left out of it, and the event says so in CloudTrail's way."""
+    kms = own_server.client("kms", parameter_validation=False)
+    with pytest.raises(kms.exceptions.ClientError):
+        kms.encrypt(KeyId=customer_key(kms), Plaintext=b"x", EncryptionContext={"name": "v" * 200_000})
+    [event] = trail.events(own_server, "Encrypt")
+    size = event["requestParameters"].pop("originalSize")
+    assert 200_000 < size < 201_000
+    assert event["requestParameters"] == {"omitted": True, "reason": "requestParameters too large"}
+
+
+def r44_an_unknown_sender_writes_nothing(secure_server):
+    """Only who is known can fill the trail."""
+    kms = secure_server.client("kms", secret_key="wrong", parameter_validation=False)
+    for call in (kms.create_key, kms.encrypt):
+        with pytest.raises(kms.exceptions.ClientError):
+            call()
+    assert trail.events(secure_server) == []
+
+
+@pytest.mark.parametrize("state", ["DisabledException", "KMSInvalidStateException"])
+def r44_a_table_that_a_key_refused_is_in_the_trail(own_server, state):
+    """The error names a request of KMS, and the trail has that request, refused, with the same words."""
+    dynamodb, kms = own_server.dynamodb, own_server.kms
+    key, other = customer_key(kms), customer_key(kms)
+    table = create_table(dynamodb, **sse(other))
+    if state == "DisabledException":
+        kms.disable_key(KeyId=key)
+    else:
+        kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    for call in (lambda: create_table(dynamodb, **sse(key)), lambda: dynamodb.update_table(TableName=table, **sse(key))):
+        with refused("ValidationException", containing=[f"Error Code: {state}; "]) as refusal:
+            call()
+        [request_id] = re.findall(r"Request ID: (\S+);", refusal.message)
+        [event] = [e for e in trail.events(own_server, "CreateGrant") if e["requestID"] == request_id]
+        assert (event["errorCode"], event["resources"][0]["ARN"]) == (state, key)
+        assert event["errorMessage"] in refusal.message
+        assert event["userIdentity"]["invokedBy"] == "dynamodb.amazonaws.com"
+
+
 def r44_a_switch_and_a_delete_are_in_the_trail(own_server):
     dynamodb, kms = own_server.dynamodb, own_server.kms
     old, new = customer_key(kms), customer_key(kms)

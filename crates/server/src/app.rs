@@ -166,6 +166,13 @@ impl Dispatch for App {
             return self.run(service, request).await;
         }
         // What changes something goes on to its end even when the client hangs up.
+    async fn refused(&self, service: Service, request: Request, error: &ApiError) -> Result<(), ApiError> {
+        match service {
+            Service::Kms => kms::record_refused(&self.parts().kms, &request, error).await,
+            _ => Ok(()),
+        }
+    }
+
         let app = self.clone();
         match tokio::spawn(async move { app.run(service, request).await }).await {
             Ok(answer) => answer,

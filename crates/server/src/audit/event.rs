@@ -68,12 +68,12 @@ impl Event {
         put("awsRegion", json!(self.region));
         put("sourceIPAddress", json!(self.actor.source_ip()));
         put("userAgent", json!(self.actor.user_agent()));
-        put("requestParameters", self.request_parameters.clone());
-        put("responseElements", self.response_elements.clone());
+        put("requestParameters", bounded("requestParameters", &self.request_parameters));
+        put("responseElements", bounded("responseElements", &self.response_elements));
         if let Some((code, message)) = &self.error {
             put("errorCode", json!(code));
             if !message.is_empty() {
-                put("errorMessage", json!(message));
+                put("errorMessage", json!(message[..message.floor_char_boundary(ERROR_MESSAGE_BYTES_MAX)]));
             }
         }
         if !self.additional_data.is_null() {
@@ -179,6 +179,20 @@ fn session(principal: &Principal) -> Value {
         },
     })
 }
+
+// What is too large for an event is left out, and the event says so, as CloudTrail's do.
+fn bounded(name: &str, value: &Value) -> Value {
+    let bytes = value.to_string().len();
+    if bytes <= FIELD_BYTES_MAX {
+        return value.clone();
+    }
+    json!({ "omitted": true, "originalSize": bytes, "reason": format!("{name} too large") })
+}
+
+/// CloudTrail's bound for parameters, and for what was answered.
+const FIELD_BYTES_MAX: usize = 100 * 1024;
+/// CloudTrail's bound for the text of an error.
+const ERROR_MESSAGE_BYTES_MAX: usize = 1024;
 
 fn time_text(millis: i64) -> String {
     let time = DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::UNIX_EPOCH);

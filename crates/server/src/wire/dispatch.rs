@@ -17,6 +17,18 @@ pub trait Dispatch: Send + Sync + 'static {
         service: Service,
         request: Request,
     ) -> impl Future<Output = Result<Output, ApiError>> + Send;
+    /// Records a call of a known sender that was refused before it became one: its body is not what the operation takes.
+    /// `request` has no input. An error is answered in place of `error`.
+    fn refused(
+        &self,
+        service: Service,
+        request: Request,
+        error: &ApiError,
+    ) -> impl Future<Output = Result<(), ApiError>> + Send {
+        let _ = (service, request, error);
+        std::future::ready(Ok(()))
+    }
+
 
     /// Whether calls can be served; `/ready` answers 503 until they can.
     fn ready(&self) -> bool {

@@ -11,7 +11,8 @@ use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, 
 use hyper::http::request::Parts;
 use hyper::{Method, Request as HttpRequest, StatusCode};
 use parking_lot::Mutex;
-use strongroom_model::shape::model;
+use serde_json::Value;
+use strongroom_model::shape::{Operation, model};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::body::{self, BodyError};
@@ -173,10 +174,21 @@ async fn json_call<D: Dispatch>(
         Err(error) => return document::check_syntax(call.body).and(Err(error)),
     };
     let _share = document_share(front, call.body).await;
-    let input = document::parse(service, call.body)?;
+    let request = |input| Request { caller, id: Arc::clone(id), operation: operation.name(), input };
+    match checked_input(service, operation, call.body) {
+        Ok(input) => front.app.call(service, request(input)).await,
+        Err(error) => {
+            // Boxed, for it is rare and would make every call's future larger.
+            Box::pin(front.app.refused(service, request(Value::Null), &error)).await?;
+            Err(error)
+        }
+    }
+}
+
+fn checked_input(service: Service, operation: &Operation, body: &[u8]) -> Result<Value, ApiError> {
+    let input = document::parse(service, body)?;
     operation.validate(&input).map_err(|error| ApiError::new(error.code(), error.message().to_owned()))?;
-    let request = Request { caller, id: Arc::clone(id), operation: operation.name(), input };
-    front.app.call(service, request).await
+    Ok(input)
 }
 
 // The share of the memory for documents that a large body's document takes until the call ends. Whoever waits

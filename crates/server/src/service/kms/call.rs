@@ -193,6 +193,14 @@ impl<'a> Call<'a> {
         outcome
     }
 
+    /// Records a call that no action has looked at. What its parameters mean, and which of them are secret, is not known:
+    /// the event shows none.
+    pub async fn finish_refused(self, error: &ApiError) -> Result<(), KmsError> {
+        let error = (error.code.to_string(), error.message.clone());
+        let event = Event { request_parameters: Value::Null, ..self.event(Value::Null, Some(error)) };
+        self.kms.commit_event(&event).await
+    }
+
     fn event(&self, response_elements: Value, error: Option<(String, String)>) -> Event {
         Event {
             account: Arc::clone(&self.place.account),
@@ -212,7 +220,7 @@ impl<'a> Call<'a> {
 }
 
 fn is_read_only(operation: &str) -> bool {
-    ["Describe", "Get", "List", "Encrypt", "Decrypt", "ReEncrypt", "Generate"]
+    ["Describe", "Get", "List", "Encrypt", "Decrypt", "ReEncrypt", "Generate", "Sign", "Verify", "Derive"]
         .iter()
         .any(|prefix| operation.starts_with(prefix))
 }

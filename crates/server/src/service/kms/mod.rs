@@ -77,7 +77,16 @@ pub async fn dispatch(kms: &Arc<Kms>, request: &Request) -> Result<Output, ApiEr
         "UntagResource" => untag_resource::run(&mut call).await,
         "UpdateAlias" => update_alias::run(&mut call).await,
         "UpdateKeyDescription" => update_key_description::run(&mut call).await,
-        _ => return Err(ApiError::new("UnknownOperationException", "")),
+        _ => {
+            let error = ApiError::new("UnknownOperationException", "");
+            call.finish_refused(&error).await?;
+            return Err(error);
+        }
     };
     Ok(call.finish(outcome).await?.into())
+}
+
+/// Records a call that was refused before it reached its action.
+pub async fn record_refused(kms: &Arc<Kms>, request: &Request, error: &ApiError) -> Result<(), ApiError> {
+    Ok(Call::new(kms, request)?.finish_refused(error).await?)
 }
