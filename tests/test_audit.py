@@ -9,7 +9,9 @@ import urllib.request
 
 import pytest
 from support import trail
-from support.tables import create_table, customer_key, fill, item, scan_all, sse, unique, wait_switched, wait_until
+from support.tables import (
+    create_table, customer_key, fill, item, refused, scan_all, sse, unique, wait_switched, wait_until,
+)
 
 UUID = r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}"
 COMMON = {"eventVersion", "userIdentity", "eventTime", "eventSource", "eventName", "awsRegion", "sourceIPAddress",
@@ -227,6 +229,17 @@ def r73_pages_are_complete_newest_first_and_without_repeats(own_server):
     kms.generate_random(NumberOfBytes=1000)
     second = own_server.cloudtrail.lookup_events(LookupAttributes=attribute, NextToken=first["NextToken"])
     assert not {e["EventId"] for e in first["Events"]} & {e["EventId"] for e in second["Events"]}
+
+
+def r73_a_page_of_another_region_is_no_page_of_this_one(own_server):
+    """Each region has a trail of its own; where a page of one ended says nothing about another."""
+    for region in ("us-east-1", "eu-west-1"):
+        for _ in range(3):
+            own_server.client("kms", region=region).generate_random(NumberOfBytes=1)
+    token = own_server.cloudtrail.lookup_events(MaxResults=1)["NextToken"]
+    assert len(own_server.cloudtrail.lookup_events(NextToken=token)["Events"]) == 2
+    with refused("InvalidNextTokenException"):
+        own_server.client("cloudtrail", region="eu-west-1").lookup_events(NextToken=token)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ pub(super) async fn run(audit: &Audit, request: &Request) -> Result<Value, ApiEr
             return Err(ApiError::new("InvalidEventCategoryException", text));
         }
     };
-    let query = fingerprint(input);
+    let query = fingerprint(request);
     let before = input.get("NextToken").and_then(Value::as_str).map(|token| position(token, query));
     let before = before.transpose()?;
     if is_insight {
@@ -133,11 +133,13 @@ fn shown(found: Found) -> Value {
     event
 }
 
-// A token goes with the parameters it was given for; the page size may change.
-fn fingerprint(input: &Value) -> u64 {
+// A token goes with the trail and the parameters it was given for; the page size may change.
+fn fingerprint(request: &Request) -> u64 {
     let mut hasher = DefaultHasher::new();
+    request.caller.principal.account.hash(&mut hasher);
+    request.caller.region.hash(&mut hasher);
     for member in ["LookupAttributes", "StartTime", "EndTime", "EventCategory"] {
-        input.get(member).map(Value::to_string).hash(&mut hasher);
+        request.input.get(member).map(Value::to_string).hash(&mut hasher);
     }
     hasher.finish()
 }
