@@ -216,6 +216,24 @@ def test_an_arn_names_a_table_by_the_same_rules(dynamodb, name):
     assert code in ("ResourceNotFoundException", "ValidationException")
 
 
+def test_the_table_of_another_account_is_not_open_to_anybody(dynamodb):
+    """Whether it exists is not told: the caller may not do this there."""
+    create_table(dynamodb, "ours-not-theirs")
+    arn = "arn:aws:dynamodb:us-east-1:123456789012:table/ours-not-theirs"
+    for action, call in {
+        "DescribeTable": lambda: dynamodb.describe_table(TableName=arn),
+        "DeleteTable": lambda: dynamodb.delete_table(TableName=arn),
+        "GetItem": lambda: dynamodb.get_item(TableName=arn, Key=item("a")),
+        "BatchGetItem": lambda: dynamodb.batch_get_item(RequestItems={arn: {"Keys": [item("a")]}}),
+        "DescribeContinuousBackups": lambda: dynamodb.describe_continuous_backups(TableName=arn),
+    }.items():
+        with refused("AccessDeniedException", containing=[
+            " is not authorized to perform: ", f"dynamodb:{action} on resource: {arn} because no resource-based policy ",
+        ]):
+            call()
+    assert describe(dynamodb, "ours-not-theirs")["TableStatus"] == "ACTIVE"
+
+
 def test_units_do_not_make_an_on_demand_table_provisioned(dynamodb):
     table = create_table(dynamodb)
     with refused("ValidationException", "One or more parameter values were invalid: Neither ReadCapacityUnits nor "

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from support import trail
-from support.tables import customer_key, error_of, refused, unique, wait_until
+from support.tables import create_table, customer_key, describe, error_of, refused, sse, unique, wait_until
 
 ARN = r"arn:aws:kms:us-east-1:000000000000:key/"
 KEY_ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -74,6 +74,33 @@ def test_list_keys_pages(own_server):
 def test_a_key_that_is_not_there(kms, name, message):
     with refused("NotFoundException", message):
         kms.describe_key(KeyId=name)
+
+
+def test_an_arn_of_another_partition_names_no_key(kms, key):
+    """`aws-cn` has no region us-east-1."""
+    arn = key.replace("arn:aws:", "arn:aws-cn:")
+    with refused("InvalidArnException", f"Invalid arn {arn}"):
+        kms.describe_key(KeyId=arn)
+
+
+def r71_a_region_of_another_partition_has_its_arns(server):
+    """In China the partition is `aws-cn`, in the ARNs of keys and of tables, and the ARN names the key."""
+    kms, dynamodb = server.client("kms", region="cn-north-1"), server.client("dynamodb", region="cn-north-1")
+    key = customer_key(kms)
+    assert key.startswith("arn:aws-cn:kms:cn-north-1:000000000000:key/")
+    table = create_table(dynamodb, **sse(key))
+    description = describe(dynamodb, table)
+    assert description["TableArn"] == f"arn:aws-cn:dynamodb:cn-north-1:000000000000:table/{table}"
+    assert description["SSEDescription"]["KMSMasterKeyArn"] == key
+    assert describe(dynamodb, description["TableArn"])["TableName"] == table
+    dynamodb.tag_resource(ResourceArn=description["TableArn"], Tags=[{"Key": "a", "Value": "b"}])
+
+
+@pytest.mark.parametrize("principal", ["nobody", "arn:aws:s3:::bucket", "12345"])
+def test_retirable_grants_of_nobody(kms, principal):
+    """What is no principal retires nothing."""
+    with refused("InvalidArnException", f"Provided principal id: {principal} is invalid"):
+        kms.list_retirable_grants(RetiringPrincipal=principal)
 
 
 def test_disable_and_enable(kms, key):

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use strongroom_model::arn::partition_of_region;
 use strongroom_model::key::{KeyAttribute, KeySchema, KeyType};
 
 use super::index::IndexRecord;
@@ -94,7 +95,8 @@ pub struct Switch {
 impl TableRecord {
     /// The table's ARN.
     pub fn arn(&self) -> String {
-        format!("arn:aws:dynamodb:{}:{}:table/{}", self.region, self.account, self.name)
+        let partition = partition_of_region(&self.region);
+        format!("arn:{partition}:dynamodb:{}:{}:table/{}", self.region, self.account, self.name)
     }
 
     /// The table's key schema.

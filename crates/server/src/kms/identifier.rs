@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use strongroom_model::arn::partition_of_region;
+
 use super::authorize::{Requester, foreign_key_refused};
 use super::error::KmsError;
 use super::key::{Key, Place};
@@ -95,7 +97,7 @@ fn split_arn(arn: &str) -> Option<(&str, &str, &str)> {
     let mut parts = arn.splitn(6, ':');
     let (scheme, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
     let (region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
-    let is_ours = scheme == "arn" && partition.starts_with("aws") && service == "kms";
+    let is_ours = scheme == "arn" && partition == partition_of_region(region) && service == "kms";
     (is_ours && !region.is_empty()).then_some((region, account, resource))
 }
 
@@ -130,8 +132,12 @@ mod tests {
         let arn = format!("arn:aws:kms:us-west-2:111122223333:key/{id}");
         let place = Place { account: "111122223333".into(), region: "us-west-2".into() };
         assert_eq!(split_key_arn(&arn), Some((place, id)));
-        for arn in ["", "arn:aws:kms", "arn:aws:s3:us-west-2:1:key/x", "arn:aws:kms:r:1:alias/x"] {
+        let elsewhere = arn.replace("arn:aws:", "arn:aws-cn:");
+        for arn in ["", "arn:aws:kms", "arn:aws:s3:us-west-2:1:key/x", "arn:aws:kms:r:1:alias/x", &elsewhere]
+        {
             assert_eq!(split_key_arn(arn), None, "{arn}");
         }
+        let place = Place { account: "111122223333".into(), region: "cn-north-1".into() };
+        assert_eq!(split_key_arn(&place.key_arn(id)), Some((place, id)));
     }
 }

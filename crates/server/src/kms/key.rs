@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde::{Deserialize, Serialize};
+use strongroom_model::arn::partition_of_region;
 use strongroom_seal::secret::SecretKey;
 
 use super::error::KmsError;
@@ -44,12 +45,12 @@ impl Place {
 
     /// The ARN of a key here.
     pub fn key_arn(&self, key_id: &str) -> String {
-        format!("arn:aws:kms:{}:{}:key/{key_id}", self.region, self.account)
+        format!("arn:{}:kms:{}:{}:key/{key_id}", partition_of_region(&self.region), self.region, self.account)
     }
 
     /// The ARN of an alias here; `alias_name` starts with `alias/`.
     pub fn alias_arn(&self, alias_name: &str) -> String {
-        format!("arn:aws:kms:{}:{}:{alias_name}", self.region, self.account)
+        format!("arn:{}:kms:{}:{}:{alias_name}", partition_of_region(&self.region), self.region, self.account)
     }
 
     /// The ARN of this account's root user.

@@ -33,7 +33,8 @@ use strongroom_seal::secret::SecretKey;
 use super::authorize::{Requester, Via, foreign_key_refused};
 use super::error::KmsError;
 use super::identifier::split_key_arn;
-use super::local::{LocalTableKms, TABLE_GRANT_OPERATIONS, refusal};
+use super::key::Place;
+use super::local::LocalTableKms;
 use super::managed::DYNAMODB_ALIAS;
 use super::table_kms::{KeyDescription, KeyManager, NewTableKey, TableContext, TableKms, TableKmsError};
 use crate::audit::{Actor, Event};
@@ -93,7 +94,7 @@ impl RemoteTableKms {
 
     // Whether `key`, as a caller typed it, means a key of this process.
     fn is_local(&self, caller: &Caller, key: &str) -> bool {
-        let (region, account) = (&caller.region, &caller.principal.account);
+        let Ok(place) = Place::of(caller) else { return false };
         let arn = if key.starts_with("arn:") {
             key.to_owned()
         } else if key.starts_with("alias/") {

@@ -27,7 +27,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let reads = reads(tables)?;
     let mut plans = Vec::with_capacity(reads.len());
     for read in reads {
-        let found = table::for_items(engine, &request.caller, &read.reference)?;
+        let found = table::for_items(engine, &request.caller, request.operation, &read.reference)?;
         let rows = read
             .keys
             .iter()

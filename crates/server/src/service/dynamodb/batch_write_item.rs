@@ -30,7 +30,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     // All is checked before anything is written.
     let mut plans = Vec::new();
     for (reference, requests) in tables {
-        let found = table::for_items(engine, &request.caller, &reference)?;
+        let found = table::for_items(engine, &request.caller, request.operation, &reference)?;
         let Value::Array(requests) = requests else { continue };
         let indexes = found.indexes();
         let mut changes = Vec::with_capacity(requests.len());

@@ -25,7 +25,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let condition = expressions::condition(ExpressionKind::Condition, body, &mut placeholders)?.or(expected);
     placeholders.check_all_used()?;
     let name = input::text(body, "TableName").unwrap_or_default();
-    let found = table::for_items(engine, &request.caller, name)?;
+    let found = table::for_items(engine, &request.caller, request.operation, name)?;
     let done = delete(engine, &request.caller, &found, &parameters, &key, condition.as_ref()).await?;
     Ok(write::answer(done, parameters.capacity, &found.record().name))
 }

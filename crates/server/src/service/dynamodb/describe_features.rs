@@ -9,7 +9,10 @@ use crate::wire::ApiError;
 
 /// DescribeContinuousBackups.
 pub fn continuous_backups(engine: &Engine, request: &Request) -> Result<Output, ApiError> {
-    table::for_control(engine, request).map_err(|_| {
+    table::for_control(engine, request).map_err(|error| {
+        if error.code != "ResourceNotFoundException" {
+            return error;
+        }
         let name = input::text(&request.input, "TableName").unwrap_or_default();
         ApiError::new("TableNotFoundException", format!("Table not found: {name}"))
     })?;

@@ -20,7 +20,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let projection = expressions::projection(body, &mut placeholders)?.or(attributes_to_get);
     placeholders.check_all_used()?;
     let name = input::text(body, "TableName").unwrap_or_default();
-    let found = table::for_items(engine, &request.caller, name)?;
+    let found = table::for_items(engine, &request.caller, request.operation, name)?;
     let row = key::row_of_request(&found.schema, &key)?;
     if let Some(projection) = &projection {
         projection.check_key_access(&found.schema)?;

@@ -45,7 +45,7 @@ pub fn prepare(
     parameters: &[AttributeValue],
 ) -> Result<Prepared, ApiError> {
     let statement = Statement::parse(source, parameters)?;
-    let found = table::for_items(engine, caller, statement.table())?;
+    let found = table::of_statement(engine, caller, statement.table())?;
     Ok(Prepared { statement, found })
 }
 

@@ -45,7 +45,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     };
     let parameters = PageParameters::read(body, filter, projection)?;
     let name = input::text(body, "TableName").unwrap_or_default();
-    let found = table::for_items(engine, &request.caller, name)?;
+    let found = table::for_items(engine, &request.caller, request.operation, name)?;
     if let Some(index) = IndexSource::named(&found, body)? {
         let reading = index.query(engine, &request.caller, parameters, &key_conditions, start_key, order);
         return Box::pin(reading).await;

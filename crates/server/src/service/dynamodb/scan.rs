@@ -29,7 +29,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     placeholders.check_all_used()?;
     let parameters = PageParameters::read(body, filter, projection)?;
     let name = input::text(body, "TableName").unwrap_or_default();
-    let found = table::for_items(engine, &request.caller, name)?;
+    let found = table::for_items(engine, &request.caller, request.operation, name)?;
     if let Some(index) = IndexSource::named(&found, body)? {
         let reading = index.scan(engine, &request.caller, parameters, (segment, total), start_key);
         return Box::pin(reading).await;

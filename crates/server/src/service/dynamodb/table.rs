@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use strongroom_model::arn::TableName;
+use strongroom_model::arn::{Arn, TableName, partition_of_region};
 
 use super::errors::{not_found, table_not_found};
 use super::{index_descriptions, input, throughput};
@@ -19,16 +19,43 @@ pub fn name_of<'a>(caller: &Caller, reference: &'a str) -> Option<&'a str> {
     if !reference.starts_with("arn:") {
         return Some(reference);
     }
-    let (head, name) = reference.rsplit_once(":table/")?;
-    let mut parts = head.splitn(5, ':').skip(2);
-    let here = parts.next() == Some("dynamodb")
-        && parts.next() == Some(&*caller.region)
-        && parts.next() == Some(&*caller.principal.account);
+    let arn = Arn::parse(reference).ok()?;
+    let name = arn.resource.strip_prefix("table/")?;
+    let here = arn.service == "dynamodb"
+        && arn.partition == partition_of_region(arn.region)
+        && arn.region == &*caller.region
+        && arn.account_id == &*caller.principal.account;
     (here && TableName::parse(name).is_ok()).then_some(name)
 }
 
+/// Refuses the ARN of another account's table, whether there is such a table or not: nothing there lets the caller in.
+fn check_account(caller: &Caller, operation: &str, reference: &str) -> Result<(), ApiError> {
+    let Ok(arn) = Arn::parse(reference) else { return Ok(()) };
+    if arn.service != "dynamodb" || arn.account_id.is_empty() || arn.account_id == &*caller.principal.account
+    {
+        return Ok(());
+    }
+    let text = format!(
+        "User: {} is not authorized to perform: dynamodb:{operation} on resource: {reference} because no \
+         resource-based policy allows the dynamodb:{operation} action",
+        caller.principal.arn
+    );
+    Err(ApiError::new("AccessDeniedException", text))
+}
+
 /// The table that an operation on items names.
-pub fn for_items(engine: &Engine, caller: &Caller, reference: &str) -> Result<Arc<Table>, ApiError> {
+pub fn for_items(
+    engine: &Engine,
+    caller: &Caller,
+    operation: &str,
+    reference: &str,
+) -> Result<Arc<Table>, ApiError> {
+    check_account(caller, operation, reference)?;
+    of_statement(engine, caller, reference)
+}
+
+/// The table that a PartiQL statement names.
+pub fn of_statement(engine: &Engine, caller: &Caller, reference: &str) -> Result<Arc<Table>, ApiError> {
     name_of(caller, reference)
         .and_then(|name| engine.table(&caller.principal.account, &caller.region, name))
         .filter(|table| {
@@ -51,6 +78,7 @@ pub async fn open_for_items(
 pub fn for_control(engine: &Engine, request: &Request) -> Result<Arc<Table>, ApiError> {
     let reference = input::text(&request.input, "TableName").unwrap_or_default();
     let caller = &request.caller;
+    check_account(caller, request.operation, reference)?;
     let name = name_of(caller, reference).unwrap_or(reference);
     engine.table(&caller.principal.account, &caller.region, name).ok_or_else(|| table_not_found(name))
 }
