@@ -52,8 +52,8 @@ pub fn choice(specification: Option<&Value>) -> Result<KeyChoice, ApiError> {
         return invalid("SSEType AES256 is not supported");
     }
     match key {
-        None | Some(MANAGED_ALIAS) => Ok(KeyChoice::Managed),
         Some(_) if sse_type.is_none() => invalid("SSEType KMS is required if KMSMasterKeyId is specified"),
+        None | Some(MANAGED_ALIAS) => Ok(KeyChoice::Managed),
         Some(key) => Ok(KeyChoice::Customer(key.to_owned())),
     }
 }
@@ -100,6 +100,10 @@ mod tests {
             (json!({"Enabled": true, "SSEType": "AES256"}), "SSEType AES256 is not supported"),
             (
                 json!({"Enabled": true, "KMSMasterKeyId": "k"}),
+                "SSEType KMS is required if KMSMasterKeyId is specified",
+            ),
+            (
+                json!({"Enabled": true, "KMSMasterKeyId": MANAGED_ALIAS}),
                 "SSEType KMS is required if KMSMasterKeyId is specified",
             ),
         ] {
