@@ -100,7 +100,7 @@ fn constraints(call: &Call<'_>) -> Result<GrantConstraints, KmsError> {
 }
 
 /// An account, an ARN of IAM or STS, or a service principal.
-fn check_principal(principal: &str) -> Result<(), KmsError> {
+pub(super) fn check_principal(principal: &str) -> Result<(), KmsError> {
     let is_account = principal.len() == 12 && principal.bytes().all(|byte| byte.is_ascii_digit());
     let is_identity = principal.starts_with("arn:aws") && {
         let parts: Vec<&str> = principal.splitn(6, ':').collect();

@@ -3,13 +3,14 @@
 use serde_json::Value;
 
 use super::call::Call;
-use super::create_grant::shown;
+use super::create_grant::{check_principal, shown};
 use super::paging::{PageSize, page};
 use crate::kms::error::KmsError;
 
 pub(super) fn run(call: &mut Call<'_>) -> Result<Value, KmsError> {
     call.refuse(&["RetiringServicePrincipal"])?;
     let principal = call.required_string("RetiringPrincipal")?;
+    check_principal(principal)?;
     let now = call.kms.now_millis();
     let state = call.kms.state();
     let grants = state.keys(&call.place).into_iter().flat_map(|keys| keys.grants.values());
