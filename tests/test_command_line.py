@@ -54,6 +54,51 @@ def test_verify_lists_each_table(own_server):
         assert table in done.stdout
 
 
+@pytest.mark.parametrize("found", ["1", "99"])
+def r06_data_of_another_release_is_refused(own_server, tmp_path, found):
+    """Older or newer, the first thing said is that another release wrote it, and what to do; nothing is changed."""
+    create_table(own_server.dynamodb)
+    own_server.stop()
+    (own_server.data / "FORMAT").write_text(found)
+    before = {p: p.read_bytes() for p in canary.files([own_server.data])}
+    file = tmp_path / "passphrase"
+    file.write_text("another secret altogether\n")
+    texts = [
+        own_server.start_expecting_failure(),
+        PassphraseServer(own_server.home, file).start_expecting_failure(),
+        run("verify", "--data", str(own_server.data), "--root-key", f"file:{own_server.root_key}").stderr,
+    ]
+    for text in texts:
+        assert f"another release wrote the data directory `{own_server.data}`: it has format {found}" in text, text
+        assert "run the release that wrote it" in text, text
+    assert {p: p.read_bytes() for p in canary.files([own_server.data])} == before
+
+
+def test_a_data_directory_without_a_name_of_its_own(tmp_path):
+    """`--data .`: the root key lies beside the directory all the same, not in it."""
+    home = tmp_path / "here"
+    home.mkdir()
+
+    class Here(Server):
+        def command(self):
+            return [binary(), "serve", "--dev", "--listen", self.listen, "--data", "."]
+
+        def stdout_path(self):
+            return tmp_path / "out"
+
+        def stderr_path(self):
+            return tmp_path / "err"
+
+    server = Here(home)
+    server.logs.rmdir()
+    table = create_table(server.start().dynamodb)
+    server.restart()
+    assert server.dynamodb.list_tables()["TableNames"] == [table]
+    server.stop()
+    assert (tmp_path / "here.root-key").is_file()
+    assert not list(home.rglob("*root-key*"))
+
+
 def test_verify_without_the_right_root_key(own_server, tmp_path):
     create_table(own_server.dynamodb)
     own_server.stop()

@@ -96,10 +96,14 @@ impl RootKeySetting {
         match data {
             DataSetting::Memory => Self::Ephemeral,
             DataSetting::Directory(path) => {
-                // `a/..` and the like have no name to build on; the file then lies where we stand.
-                let mut name = path.file_name().unwrap_or("strongroom".as_ref()).to_owned();
+                // `.` and `a/..` have no name to build on, and such a directory is there already.
+                let named = match path.file_name() {
+                    Some(_) => path.clone(),
+                    None => path.canonicalize().unwrap_or_else(|_| path.clone()),
+                };
+                let mut name = named.file_name().unwrap_or("strongroom".as_ref()).to_owned();
                 name.push(".root-key");
-                Self::KeyFile(path.with_file_name(name))
+                Self::KeyFile(named.with_file_name(name))
             }
         }
     }
@@ -225,6 +229,12 @@ mod tests {
         let beside = |path: &str| RootKeySetting::beside(&DataSetting::Directory(path.into()));
         assert_eq!(beside("./strongroom-data"), RootKeySetting::KeyFile("./strongroom-data.root-key".into()));
         assert_eq!(beside("/srv/data/"), RootKeySetting::KeyFile("/srv/data.root-key".into()));
+        // A directory that is named by no name of its own has one.
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("data/inner")).unwrap();
+        let data = folder.path().join("data").canonicalize().unwrap();
+        let expected = RootKeySetting::KeyFile(data.with_file_name("data.root-key"));
+        assert_eq!(beside(&format!("{}/inner/..", data.display())), expected);
     }
 
     /// A lost key file must not be replaced in silence: the data would stay shut for ever.
