@@ -7,7 +7,10 @@ import pytest
 from botocore.exceptions import ClientError
 from support import trail
 
-from support.tables import create_table, customer_key, describe, error_of, item, scan_all, fill, sse, wait_until
+from conftest import start_secure
+from support.tables import (
+    create_table, customer_key, describe, error_of, item, refused, scan_all, fill, sse, wait_until,
+)
 
 
 @pytest.fixture
@@ -186,6 +189,23 @@ def r24_a_revoked_grant_is_noticed_at_the_renewal(pair):
     assert describe(tables.dynamodb, table)["TableStatus"] == "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
 
 
+def r24_the_grants_are_the_tables_not_the_callers(pair):
+    """Ten callers cost ten Decrypts in five minutes, and one look at the table's grants."""
+    keys, tables = pair
+    _, table, _ = make_table(keys, tables)
+    tables.restart()
+    decrypts, looks = trail.count(keys, "Decrypt", table), len(trail.events(keys, "ListGrants"))
+    for caller in range(10):
+        get(tables, table, access_key=f"AKIACALLER{caller:010}")
+    assert trail.count(keys, "Decrypt", table) == decrypts + 10
+    assert len(trail.events(keys, "ListGrants")) == looks + 1
+    tables.advance(301)
+    for caller in range(10):
+        get(tables, table, access_key=f"AKIACALLER{caller:010}")
+    assert trail.count(keys, "Decrypt", table) == decrypts + 20
+    assert len(trail.events(keys, "ListGrants")) == looks + 2
+
+
 def r41_a_grant_is_given_back_after_an_outage(pair):
     """The table is deleted while the key server is away: the grant goes when it is back, over a restart too."""
     keys, tables = pair
@@ -198,3 +218,23 @@ def r41_a_grant_is_given_back_after_an_outage(pair):
     keys.start()
     tables.advance(301)
     wait_until(lambda: not keys.kms.list_grants(KeyId=key)["Grants"], "the grant is given back", 10)
+
+
+def test_a_key_server_of_your_own_ca(make_server):
+    """Over https with a CA that only `AWS_CA_BUNDLE` names; without it the key server is not trusted, and a file that
+    holds no certificates stops the start by name."""
+    keys = start_secure(make_server("keys", dev=False))
+    environment = {"AWS_ACCESS_KEY_ID": keys.access_key, "AWS_SECRET_ACCESS_KEY": keys.secret_key}
+    tables = make_server("tables", arguments=["--kms-endpoint", keys.url], environment=environment)
+    tables.start()
+    key = customer_key(keys.kms)
+    with refused("InternalServerError", status=500):
+        create_table(tables.dynamodb, **sse(key))
+    tables.environment["AWS_CA_BUNDLE"] = keys.verify
+    tables.restart()
+    table = create_table(tables.dynamodb, **sse(key))
+    assert describe(tables.dynamodb, table)["SSEDescription"]["KMSMasterKeyArn"] == key
+    tables.stop()
+    tables.environment["AWS_CA_BUNDLE"] = str(tables.root_key)
+    text = tables.start_expecting_failure()
+    assert f"AWS_CA_BUNDLE: `{tables.root_key}` does not hold certificates" in text, text

@@ -16,6 +16,8 @@ use tokio::task::JoinHandle;
 
 pub use self::parts::Parts;
 use crate::engine::CallerRules;
+use crate::kms::KeyCalls;
+use crate::kms::ca_bundle::CaBundleError;
 use crate::service::{Output, Request, cloudtrail, dynamodb, kms, sts};
 use crate::storage::system::SystemError;
 use crate::storage::{BlockCache, DataSetting, Place, PlaceError, StorageError, SystemStore};
@@ -73,6 +75,9 @@ pub enum StartError {
     /// Another key service is named, but no credentials for it.
     #[error("--kms-endpoint needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")]
     KmsCredentials,
+    /// Another key service is named, and a CA for it that is none.
+    #[error(transparent)]
+    KmsCaBundle(#[from] CaBundleError),
     /// What the system store holds.
     #[error(transparent)]
     Storage(#[from] StorageError),

@@ -36,7 +36,7 @@ impl Parts {
             Some(endpoint) => {
                 let credentials =
                     RemoteTableKms::credentials_from_environment().ok_or(StartError::KmsCredentials)?;
-                Arc::new(RemoteTableKms::new(local, endpoint, credentials))
+                Arc::new(RemoteTableKms::new(local, endpoint, credentials)?)
             }
         };
         let engine = Engine::load(EngineParts {

@@ -5,6 +5,7 @@
 //! `crate::service::kms`, what DynamoDB asks for in `table_kms`.
 
 pub mod authorize;
+pub mod ca_bundle;
 pub(crate) mod cipher;
 pub mod due;
 pub mod error;

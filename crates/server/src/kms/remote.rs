@@ -25,12 +25,13 @@ use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{
     DataKeySpec, GrantConstraints, GrantOperation, KeyManagerType, KeyMetadata, KeySpec, KeyState,
 };
-
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use strongroom_seal::secret::SecretKey;
 
 use super::authorize::{Requester, Via, foreign_key_refused};
+use super::ca_bundle::{self, CaBundleError};
 use super::error::KmsError;
 use super::identifier::split_key_arn;
 use super::key::Place;
@@ -46,12 +47,20 @@ pub struct RemoteTableKms {
     endpoint: String,
     credentials: Credentials,
     clients: Mutex<HashMap<String, Client>>,
+    // The client for the wire that trusts a CA of the operator's; the SDK's own otherwise.
+    http_client: Option<SharedHttpClient>,
 }
 
 impl RemoteTableKms {
     /// Uses the key service at `endpoint` (an `http` or `https` URL) for customers' keys, and `local` for all others.
-    pub fn new(local: LocalTableKms, endpoint: impl Into<String>, credentials: Credentials) -> Self {
-        Self { local, endpoint: endpoint.into(), credentials, clients: Mutex::default() }
+    /// Whom an `https` endpoint is trusted by is the system's matter, or that of `AWS_CA_BUNDLE` where it is set.
+    pub fn new(
+        local: LocalTableKms,
+        endpoint: impl Into<String>,
+        credentials: Credentials,
+    ) -> Result<Self, CaBundleError> {
+        let http_client = ca_bundle::client_from_environment()?;
+        Ok(Self { local, endpoint: endpoint.into(), credentials, http_client, clients: Mutex::default() })
     }
 
     /// The credentials in `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, if there is one,
@@ -74,15 +83,15 @@ impl RemoteTableKms {
             .operation_attempt_timeout(CALL_TIMEOUT)
             .operation_timeout(CALL_TIMEOUT)
             .build();
-        let config = Config::builder()
+        let mut config = Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(region.to_owned()))
             .endpoint_url(&self.endpoint)
             .credentials_provider(self.credentials.clone())
             .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts)
-            .build();
-        let client = Client::from_conf(config);
+            .timeout_config(timeouts);
+        config.set_http_client(self.http_client.clone());
+        let client = Client::from_conf(config.build());
         clients.insert(region.to_owned(), client.clone());
         client
     }

@@ -49,7 +49,7 @@ async fn stub(answers: Vec<(u16, String)>) -> (String, Arc<Mutex<Vec<String>>>) 
 
 fn remote(world: &World, endpoint: &str) -> RemoteTableKms {
     let credentials = Credentials::new("AKIAREMOTE", "secret", None, None, "test");
-    RemoteTableKms::new(LocalTableKms::new(world.kms.clone()), endpoint, credentials)
+    RemoteTableKms::new(LocalTableKms::new(world.kms.clone()), endpoint, credentials).unwrap()
 }
 
 fn metadata(state: &str) -> String {
