@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import threading
+import time
 
 import pytest
 from support import canary, trail
@@ -73,6 +74,50 @@ def r14_states_of_a_switch(server, dynamodb, kms):
     wait_until(complete, "the switch is complete")
     order = [states.index(state) for state in seen]
     assert order == sorted(order), seen
+
+
+def r14_each_state_lasts_where_statuses_do(make_server):
+    """With `--status-delay-secs` a client sees the new key's ARN before the switch is complete; until then nothing else may
+    happen to the table, and the grant on the old key stays."""
+    server = make_server(arguments=["--status-delay-secs", "30"]).start()
+    dynamodb, kms = server.dynamodb, server.kms
+    old, new = customer_key(kms), customer_key(kms)
+    table = create_table(dynamodb, wait=False, **sse(old))
+    server.advance(31)
+    fill(dynamodb, table, 5)
+    answer = dynamodb.update_table(TableName=table, **sse(new))["TableDescription"]
+    assert (answer["TableStatus"], answer["SSEDescription"]["Status"]) == ("ACTIVE", "UPDATING")
+    assert answer["SSEDescription"]["KMSMasterKeyArn"] == old
+
+    def shown():
+        description = describe(dynamodb, table)
+        assert description["TableStatus"] == "ACTIVE"
+        sse = description.get("SSEDescription", {})
+        return sse.get("Status"), sse.get("KMSMasterKeyArn")
+
+    wait_until(lambda: shown() == ("UPDATING", new), "the table is under its new key")
+    time.sleep(2)
+    assert shown() == ("UPDATING", new)
+    with refused("ResourceInUseException", "Server-Side Encryption is still being updated"):
+        dynamodb.update_table(TableName=table, **sse(old))
+    with refused("ResourceInUseException"):
+        dynamodb.delete_table(TableName=table)
+    assert kms.list_grants(KeyId=old)["Grants"]
+    server.advance(31)
+    wait_until(lambda: shown() == ("ENABLED", new), "the switch is complete")
+    assert kms.list_grants(KeyId=old)["Grants"] == []
+    # To the service-owned key, which is not shown: the one that is left, and then none.
+    dynamodb.update_table(TableName=table, **OWNED)
+    time.sleep(2)
+    assert shown() == ("UPDATING", new)
+    server.restart()
+    # The clock is the machine's again, and has to come as far as it was.
+    dynamodb, kms = server.dynamodb, server.kms
+    assert describe(dynamodb, table)["SSEDescription"] == {"Status": "UPDATING", "SSEType": "KMS", "KMSMasterKeyArn": new}
+    server.advance(93)
+    wait_until(lambda: shown() == (None, None), "the switch is complete")
+    assert kms.list_grants(KeyId=new)["Grants"] == []
+    assert len(scan_all(dynamodb, table)) == 5
 
 
 def r14_the_old_key_is_free_after_the_switch(own_server):
@@ -162,8 +207,6 @@ def own_server_size(path) -> int:
 
 def r16_the_time_of_a_switch_does_not_depend_on_size(own_server):
     """Forty megabytes or one item: a switch is done within two seconds."""
-    import time
-
     dynamodb, kms = own_server.dynamodb, own_server.kms
     keys = [customer_key(kms) for _ in range(2)]
     small, large = (create_table(dynamodb, **sse(keys[0])) for _ in range(2))

@@ -29,7 +29,7 @@ pub use index::{
 };
 pub use lifecycle::{CreateError, NewIndex, NewTable};
 pub use open_table::{Change, Changed, OpenTable, Range};
-pub use record::{Counted, Protection, TableRecord};
+pub use record::{Counted, Protection, Switch, TableRecord};
 pub use switch::SwitchError;
 pub use table::{Opening, Table};
 pub use table_options::{PassingStatus, ResourcePolicy, TableOptions};

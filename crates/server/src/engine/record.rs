@@ -87,9 +87,25 @@ pub struct Protection {
 
 /// A change of key that is under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Switch {
-    /// The key it goes to.
-    pub to: Protection,
+pub enum Switch {
+    /// The table is under its old key still, and goes to this one.
+    To(Protection),
+    /// The table is under its new key, and has to let go of this one.
+    From {
+        /// The old key.
+        left: Protection,
+        /// When that is done at the earliest, milliseconds since the Unix epoch.
+        until_millis: i64,
+    },
+}
+
+impl Switch {
+    /// The key that the table goes to, or comes from.
+    pub fn other(&self) -> &Protection {
+        match self {
+            Self::To(other) | Self::From { left: other, .. } => other,
+        }
+    }
 }
 
 impl TableRecord {

@@ -2,7 +2,8 @@
 //!
 //! A switch makes a new table key under the new KMS key and re-wraps the data
 //! keys: one small object is written, however large the table is. What was
-//! sealed stays as it is; new objects take fresh data keys.
+//! sealed stays as it is; new objects take fresh data keys. Then the table lets go
+//! of the old key. The record says how far it is, so that a restart goes on.
 
 use std::sync::Arc;
 
@@ -82,7 +83,8 @@ impl Engine {
         }
         switches_millis.push(now_millis);
         let to = self.protect(caller, key, &record.context()).await?;
-        let switching = TableRecord { switch: Some(Switch { to }), switches_millis, ..(*record).clone() };
+        let to_arn = to.key_arn.clone();
+        let switching = TableRecord { switch: Some(Switch::To(to)), switches_millis, ..(*record).clone() };
         self.save(table, switching.clone()).await?;
         if let Some(Switch { to }) = &switching.switch {
             self.grants_changed(&to.key_arn, &record.context()).await;
@@ -121,13 +123,32 @@ impl Engine {
         if record.deleting {
             return Ok(());
         }
-        let newest = self.newest_keyring(&record).await?;
+        if let Some(Switch::To(to)) = &record.switch {
+            self.take_key(table, &record, to, old_key).await?;
+        }
+        if let Some(Switch::From { left, until_millis }) = &table.record().switch
+            && *until_millis <= self.clock().now_millis()
+        {
+            self.leave_key(table, left).await?;
+        }
+        Ok(())
+    }
+
+    // The first half: the table comes under its new key, and does not need the old one any more.
+    async fn take_key(
+        &self,
+        table: &Arc<Table>,
+        record: &TableRecord,
+        to: &Protection,
+        old_key: Option<SecretKey>,
+    ) -> Result<(), SwitchError> {
+        let newest = self.newest_keyring(record).await?;
         let keyring = if newest.table_key().key_arn == to.key_arn {
             newest
         } else {
-            match self.rewrapped(&record, newest, old_key, &to).await {
+            match self.rewrapped(record, newest, old_key, to).await {
                 Err(SwitchError::Access(AccessError::Key(refusal @ TableKmsError::Refused { .. }))) => {
-                    return self.give_up_switch(table, &record, &to, &refusal).await;
+                    return self.give_up_switch(table, record, to, &refusal).await;
                 }
                 other => other?,
             }
@@ -135,20 +156,21 @@ impl Engine {
         let keyring_version = keyring.version();
         // Who lost the new key in this moment loses the table with it, like any table under that key.
         let inaccessible_millis =
-            match self.take_keyring(table, &record, keyring, &to.key_arn, to.manager).await {
+            match self.take_keyring(table, record, keyring, &to.key_arn, to.manager).await {
                 Ok(()) => None,
                 Err(SwitchError::Access(AccessError::Key(TableKmsError::Refused { .. }))) => {
                     if let Some(opening) = table.set_opening(None) {
                         opening.table.abandon().await;
                     }
                     Some(self.clock().now_millis())
+        let until_millis = self.clock().now_millis() + self.parts.status_millis;
                 }
                 Err(error) => return Err(error),
             };
         let moved = TableRecord {
             keyring_version,
-            protection: to,
-            switch: None,
+            protection: to.clone(),
+            switch: Some(Switch::From { left: record.protection.clone(), until_millis }),
             inaccessible_millis,
             ..(*record).clone()
         };
@@ -158,11 +180,15 @@ impl Engine {
         }
         self.save(table, moved).await?;
         table.set_refusal(None);
-        self.keyrings(&record).delete_before(keyring_version).await.map_err(keyring_error)?;
-        self.retire_grants(left, &context).await;
-        if !left.grants.is_empty() {
-            self.grants_changed(&left.key_arn, &context).await;
-        }
+        Ok(())
+    }
+
+    // The second half: nothing is left of the old key. Whoever repeats it finds less to do.
+    async fn leave_key(&self, table: &Table, left: &Protection) -> Result<(), SwitchError> {
+        let record = table.record();
+        self.keyrings(&record).delete_before(record.keyring_version).await.map_err(keyring_error)?;
+        self.retire_grants(left, &record.context()).await;
+        self.save(table, TableRecord { switch: None, ..(*record).clone() }).await?;
         Ok(())
     }
 
@@ -198,7 +224,7 @@ impl Engine {
     ) -> Result<(), SwitchError> {
         tracing::warn!(table = %record.id, key = %to.key_arn, %refusal,
             "the change of key is given up: the key service refuses it; the table stays under its key");
-        self.save(table, TableRecord { switch: None, ..record.clone() }).await?;
+        // In this order, so that a process which ends in between finds both still to do.
         self.retire_grants(to, &record.context()).await;
         Ok(())
     }

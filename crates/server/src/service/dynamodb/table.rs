@@ -8,7 +8,7 @@ use strongroom_model::arn::{Arn, TableName, partition_of_region};
 use super::errors::{not_found, table_not_found};
 use super::{index_descriptions, input, throughput};
 use crate::auth::Caller;
-use crate::engine::{Engine, IndexState, Opening, PassingStatus, Table, TableRecord};
+use crate::engine::{Engine, IndexState, Opening, PassingStatus, Switch, Table, TableRecord};
 use crate::kms::table_kms::KeyManager;
 use crate::service::Request;
 use crate::wire::ApiError;
@@ -140,13 +140,16 @@ pub fn description(engine: &Engine, table: &Table, status: &str) -> Value {
 /// `SSEDescription`; absent for a table under the service-owned key that is not leaving it (R12).
 pub fn sse_description(record: &TableRecord) -> Option<Value> {
     let status = if record.switch.is_some() { "UPDATING" } else { "ENABLED" };
-    let mut sse = match (record.protection.manager, &record.switch) {
+    let shown = match (record.protection.manager, &record.switch) {
         (KeyManager::Service, None) => return None,
-        (KeyManager::Service, Some(_)) => json!({"Status": status, "SSEType": "KMS"}),
-        (KeyManager::Aws | KeyManager::Customer, _) => {
-            json!({"Status": status, "SSEType": "KMS", "KMSMasterKeyArn": record.protection.key_arn})
-        }
+        // The service-owned key is not shown: until the end it is the key that is left.
+        (KeyManager::Service, Some(Switch::From { left, .. })) => left,
+        _ => &record.protection,
     };
+    let mut sse = json!({"Status": status, "SSEType": "KMS"});
+    if shown.manager != KeyManager::Service {
+        sse["KMSMasterKeyArn"] = json!(shown.key_arn);
+    }
     if let Some(since_millis) = record.inaccessible_millis {
         sse["InaccessibleEncryptionDateTime"] = seconds(since_millis);
     }
