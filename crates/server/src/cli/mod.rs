@@ -16,6 +16,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::storage::Place;
+
 pub use root_key::{RootKeyError, RootKeySetting};
 pub use serve::{ServeError, Serving};
 pub use settings::{Given, Settings, SettingsError, TableKeyCacheRenewal, TableKeyCacheScope, Transport};
@@ -73,6 +75,7 @@ fn serve(arguments: ServeArguments) -> Result<(), Box<dyn std::error::Error>> {
     logging::start(&settings.log)?;
     environment::tell_of_unknown_settings();
     forbid_core_dumps();
+    Place::check_release(&settings.data)?;
     // Asking for a passphrase must not block the runtime, so it comes first.
     let root = settings.root_key.provider(&settings.data, &strongroom_seal::primitive::OsRandom)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -246,7 +246,7 @@ mod tests {
         let key = RootKeySetting::KeyFile(folder.path().join("key"));
         let setting = DataSetting::Directory(data.clone());
         key.provider(&setting, &OsRandom).unwrap();
-        std::fs::write(data.join("FORMAT"), "1").unwrap();
+        std::fs::write(data.join("FORMAT"), "any").unwrap();
         key.provider(&setting, &OsRandom).unwrap();
         std::fs::remove_file(folder.path().join("key")).unwrap();
         assert!(matches!(key.provider(&setting, &OsRandom), Err(RootKeyError::KeyFileGone { .. })));

@@ -66,7 +66,9 @@ pub enum PlaceError {
     InUse(PathBuf),
     /// Written by a release this one does not understand.
     #[error(
-        "the data directory `{path}` has format {found}, this release reads format {FORMAT}; run the release that wrote it"
+        "another release wrote the data directory `{path}`: it has format {found}, and this release reads and writes \
+         format {FORMAT}; run the release that wrote it, or give this one a new directory with --data and copy the \
+         tables over"
     )]
     Format {
         /// The directory.
@@ -97,8 +99,9 @@ pub enum PlaceError {
     },
 }
 
-/// The data format this release writes and reads.
-const FORMAT: &str = "1";
+/// The data format this release writes and reads: a new number for every change of what is stored that releases with
+/// the old one do not read, or that does not read what they wrote.
+const FORMAT: &str = "2";
 
 impl Place {
     /// Opens the place, creating an empty directory where there is none.
@@ -106,6 +109,16 @@ impl Place {
         match setting {
             DataSetting::Memory => Ok(Self::over(Arc::new(InMemory::new()), Doors::default())),
             DataSetting::Directory(path) => Self::open_directory(path),
+        }
+    }
+
+    /// Refuses a directory that another release wrote, for those who would ask for its keys first.
+    pub fn check_release(setting: &DataSetting) -> Result<(), PlaceError> {
+        let DataSetting::Directory(path) = setting else { return Ok(()) };
+        match fs::read_to_string(path.join("FORMAT")) {
+            Ok(found) => check_format(&found, path),
+            // What else may be wrong is said by whoever opens it.
+            Err(_) => Ok(()),
         }
     }
 
@@ -313,10 +326,22 @@ mod tests {
     #[test]
     fn another_format_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("FORMAT"), "99").unwrap();
-        let setting = DataSetting::Directory(folder.path().to_owned());
-        let error = Place::open(&setting).err().unwrap();
-        assert!(error.to_string().contains("format 99"), "{error}");
+        for other in ["1", "99"] {
+            fs::write(folder.path().join("FORMAT"), other).unwrap();
+            let setting = DataSetting::Directory(folder.path().to_owned());
+            let refused = [
+                Place::open(&setting).err(),
+                Place::open_unchanged(folder.path()).err(),
+                Place::check_release(&setting).err(),
+            ];
+            for error in refused {
+                let text = error.unwrap().to_string();
+                assert!(
+                    text.contains("another release") && text.contains(&format!("format {other}")),
+                    "{text}"
+                );
+            }
+        }
     }
 
     #[test]
