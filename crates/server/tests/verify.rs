@@ -242,3 +242,30 @@ fn what_is_no_data_directory_is_left_alone() {
     assert!(code == 2 && text.contains("there is no Strongroom data directory"), "{code}: {text}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+/// A CreateKey that was interrupted has made its material's object and no row; so it looks when the system store is put
+/// back as it was before. Whoever verifies learns of it, and of no other.
+#[tokio::test]
+async fn material_of_no_key_is_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let system = data.join("store/system");
+    let server = Server::start(&data);
+    server.new_key().await;
+    server.end(Signal::TERM);
+    let databases =
+        || files(&system).into_iter().filter(|(path, _)| !path.starts_with(system.join("materials")));
+    let before: BTreeMap<_, _> = databases().collect();
+    let server = Server::start(&data);
+    server.new_key().await;
+    server.end(Signal::TERM);
+    let (code, text) = verify(&data);
+    assert!(code == 0 && !text.contains("material"), "{code}: {text}");
+    let materials: Vec<_> = files(&system.join("materials")).into_keys().collect();
+    databases().for_each(|(path, _)| fs::remove_file(path).unwrap());
+    before.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+    let (code, text) = verify(&data);
+    assert_eq!(code, 0, "{text}");
+    let told = materials.iter().filter(|path| text.contains(name(path))).count();
+    assert_eq!((told, text.matches("holds material of no key").count()), (1, 1), "{text}");
+}

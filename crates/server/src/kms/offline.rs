@@ -3,6 +3,8 @@
 //! A table key is opened directly with the key's material: no grant is asked
 //! for, nothing is audited, because nobody is given anything.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use object_store::ObjectStore;
 use strongroom_seal::keyring::WrappedTableKey;
@@ -12,7 +14,7 @@ use super::cipher;
 use super::identifier::split_key_arn;
 use super::key::KeyState;
 use super::materials;
-use super::rows;
+use super::rows::{self, Row};
 use super::state::State;
 use super::table_kms::TableContext;
 use crate::storage::StorageError;
@@ -22,7 +24,10 @@ pub const ROWS: u8 = rows::OWNER;
 
 /// All keys of the key service.
 #[derive(Debug)]
-pub struct StoredKeys(State);
+pub struct StoredKeys {
+    state: State,
+    materials: BTreeSet<String>,
+}
 
 /// Why a table key is not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,8 +54,21 @@ impl StoredKeys {
         store: &dyn ObjectStore,
     ) -> Result<Self, StorageError> {
         let rows: Result<Vec<_>, _> = rows.map(|(key, value)| rows::parse(key, value)).collect();
-        let rows = materials::read(store, rows?).await?;
-        Ok(Self(State::load(rows.into_iter())?))
+        let rows = rows?;
+        let materials = rows.iter().filter_map(|row| match row {
+            Row::Material { id, .. } | Row::Doomed { material_id: id, .. } => {
+                Some(materials::path(id).to_string())
+            }
+            _ => None,
+        });
+        let materials = materials.collect();
+        let rows = materials::read(store, rows).await?;
+        Ok(Self { state: State::load(rows.into_iter())?, materials })
+    }
+
+    /// Whether a row names the object at `path`, which holds the material of a key.
+    pub fn names_material(&self, path: &str) -> bool {
+        self.materials.contains(path)
     }
 
     /// Opens a table key, at `now_millis`, if its key may be used then.
@@ -61,7 +79,7 @@ impl StoredKeys {
         now_millis: i64,
     ) -> Result<SecretKey, KeyUnusable> {
         let (place, key_id) = split_key_arn(&wrapped.key_arn).ok_or(KeyUnusable::Elsewhere)?;
-        let key = self.0.key(&place, key_id, now_millis).ok_or(KeyUnusable::Elsewhere)?;
+        let key = self.state.key(&place, key_id, now_millis).ok_or(KeyUnusable::Elsewhere)?;
         match key.record.state {
             KeyState::Enabled => {}
             KeyState::Disabled => return Err(KeyUnusable::Disabled),

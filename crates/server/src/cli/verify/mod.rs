@@ -192,6 +192,9 @@ impl Verification<'_> {
 
     async fn tables(&self, system: SystemRows, report: &mut Report) {
         let SystemRows { rows, keys } = system;
+        if let Some(keys) = &keys {
+            report.notes.extend(self.materials_of_no_key(keys));
+        }
         let mut records = BTreeMap::new();
         for (_, value) in rows.iter().filter(|(key, _)| key.first() == Some(&record::ROWS)) {
             match TableRecord::parse(value) {
@@ -214,6 +217,17 @@ impl Verification<'_> {
                 ));
             }
         }
+    }
+
+    fn materials_of_no_key(&self, keys: &StoredKeys) -> impl Iterator<Item = String> {
+        let materials = self.stored(SYSTEM).iter().filter(|stored| matches!(stored.kind, Kind::Material));
+        materials.filter(|stored| !keys.names_material(&stored.path)).map(|stored| {
+            format!(
+                "`store/{}` holds material of no key: a CreateKey that was interrupted leaves it, and so does an older \
+                 system store that was put back, which has forgotten the key; nothing removes it",
+                stored.path
+            )
+        })
     }
 
     async fn table(&self, record: &TableRecord, keys: Option<&StoredKeys>) -> Section {
