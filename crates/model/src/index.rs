@@ -17,7 +17,7 @@ pub use entry::Entry;
 use crate::attribute::Item;
 use crate::key::{
     KeyAttribute, KeyRange, KeySchema, KeyValue, PrimaryKey, SortCondition, item_key, kind, segment_range_of,
-    successor,
+    sort_range_of, successor,
 };
 
 /// The most attributes of a global index's partition key, and of its sort key.
@@ -110,28 +110,8 @@ impl IndexSchema {
         for value in &condition.equal {
             value.encode(&mut prefix);
         }
-        let at = |value: &KeyValue| {
-            let mut key = prefix.clone();
-            value.encode(&mut key);
-            key
-        };
         // What begins with a value's encoding has that value; what follows it is the item's key.
-        let after = |value: &KeyValue| successor(at(value));
-        let (start, end) = match &condition.sort {
-            None => (prefix.clone(), successor(prefix)),
-            Some(SortCondition::Equal(value)) => (at(value), after(value)),
-            Some(SortCondition::Less(value)) => (prefix.clone(), at(value)),
-            Some(SortCondition::LessOrEqual(value)) => (prefix.clone(), after(value)),
-            Some(SortCondition::Greater(value)) => (after(value), successor(prefix)),
-            Some(SortCondition::GreaterOrEqual(value)) => (at(value), successor(prefix)),
-            Some(SortCondition::Between(lower, upper)) => (at(lower), after(upper)),
-            Some(SortCondition::BeginsWith(value)) => {
-                let mut start = prefix;
-                value.encode_open(&mut start);
-                (start.clone(), successor(start))
-            }
-        };
-        (start < end).then_some((Bound::Included(start), Bound::Excluded(end)))
+        sort_range_of(prefix, condition.sort.as_ref(), successor)
     }
 
     /// The stored key of the entry whose key attributes `key` has; none where one is missing or of another type.

@@ -408,18 +408,27 @@ pub fn partition_prefix(hash: &KeyValue) -> Vec<u8> {
 /// order of their sort keys; all of them without a condition. None where no
 /// key can: a `Between` whose lower value is the greater one.
 pub fn sort_range(hash: &KeyValue, condition: Option<&SortCondition>) -> Option<KeyRange> {
-    let prefix = partition_prefix(hash);
+    // No key lies between a key and the same with a zero byte more.
+    let next = |mut key: Vec<u8>| {
+        key.push(0);
+        key
+    };
+    sort_range_of(partition_prefix(hash), condition, next)
+}
+
+/// The keys that begin with `prefix` and go on with the encoding of a value that meets the condition. `beyond` is the
+/// first key after all that have the value which a key ends with, or goes on behind.
+pub(crate) fn sort_range_of(
+    prefix: Vec<u8>,
+    condition: Option<&SortCondition>,
+    beyond: impl Fn(Vec<u8>) -> Vec<u8>,
+) -> Option<KeyRange> {
     let at = |value: &KeyValue| {
         let mut key = prefix.clone();
         value.encode(&mut key);
         key
     };
-    // No key lies between a key and the same with a zero byte more.
-    let after = |value: &KeyValue| {
-        let mut key = at(value);
-        key.push(0);
-        key
-    };
+    let after = |value: &KeyValue| beyond(at(value));
     let (start, end) = match condition {
         None => (prefix.clone(), successor(prefix)),
         Some(SortCondition::Equal(value)) => (at(value), after(value)),

@@ -13,6 +13,7 @@ pub mod chunked;
 pub mod data_keys;
 pub mod error;
 pub mod keyring;
+mod numbered;
 pub mod object;
 pub mod primitive;
 pub mod root;

@@ -2,26 +2,25 @@
 
 use std::sync::Arc;
 
-use futures::TryStreamExt;
+use object_store::ObjectStore;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 
 use super::format::KEYRING_BYTES_MAX;
 use super::{Keyring, KeyringError};
+use crate::numbered::{NumberedError, NumberedObjects};
 use crate::object::StoreId;
 
 /// The keyrings of one store.
 #[derive(Clone, Debug)]
 pub struct KeyringStore {
-    objects: Arc<dyn ObjectStore>,
-    directory: Path,
+    objects: NumberedObjects,
     store: StoreId,
 }
 
 impl KeyringStore {
     /// The keyrings of `store` at `<root>/keyring/` of `objects`, which is not a sealed store.
     pub fn new(objects: Arc<dyn ObjectStore>, root: &Path, store: StoreId) -> Self {
-        Self { objects, directory: root.clone().join("keyring"), store }
+        Self { objects: NumberedObjects::new(objects, root.clone().join("keyring")), store }
     }
 
     /// The newest keyring, or `None` if there is none.
@@ -36,20 +35,10 @@ impl KeyringStore {
     ///
     /// Errors with `Misplaced` if what lies there says that it is another version's or another store's.
     pub async fn read(&self, version: u64) -> Result<Keyring, KeyringError> {
-        let path = self.path(version);
-        let failed = |source| KeyringError::Store { object: path.to_string(), source };
-        let found = self.objects.get(&path).await.map_err(failed)?;
-        if found.meta.size > KEYRING_BYTES_MAX {
-            return Err(KeyringError::NotAKeyring { object: path.to_string() });
-        }
-        let bytes = found.bytes().await.map_err(failed)?;
-        let keyring = Keyring::decode(path.as_ref(), &bytes)?;
+        let bytes = self.objects.read(version, KEYRING_BYTES_MAX).await?;
+        let keyring = Keyring::decode(self.objects.path(version).as_ref(), &bytes)?;
         if keyring.version() != version || *keyring.store() != self.store {
-            return Err(KeyringError::Misplaced {
-                object: path.to_string(),
-                version: keyring.version(),
-                store: keyring.store().to_string(),
-            });
+            return Err(self.misplaced(version, &keyring));
         }
         Ok(keyring)
     }
@@ -58,36 +47,15 @@ impl KeyringStore {
     ///
     /// Errors with `Conflict` if that version exists: then somebody else has changed the keys meanwhile.
     pub async fn publish(&self, keyring: &Keyring) -> Result<(), KeyringError> {
-        let path = self.path(keyring.version());
         if *keyring.store() != self.store {
-            return Err(KeyringError::Misplaced {
-                object: path.to_string(),
-                version: keyring.version(),
-                store: keyring.store().to_string(),
-            });
+            return Err(self.misplaced(keyring.version(), keyring));
         }
-        let create = PutOptions::from(PutMode::Create);
-        match self.objects.put_opts(&path, keyring.encode().into(), create).await {
-            Ok(_) => Ok(()),
-            Err(object_store::Error::AlreadyExists { .. }) => {
-                Err(KeyringError::Conflict { object: path.to_string() })
-            }
-            Err(source) => Err(KeyringError::Store { object: path.to_string(), source }),
-        }
+        Ok(self.objects.create(keyring.version(), keyring.encode()).await?)
     }
 
     /// The versions that exist, oldest first.
     pub async fn list(&self) -> Result<Vec<u64>, KeyringError> {
-        let failed = |source| KeyringError::Store { object: self.directory.to_string(), source };
-        let objects: Vec<_> = self.objects.list(Some(&self.directory)).try_collect().await.map_err(failed)?;
-        let mut versions: Vec<u64> = objects
-            .iter()
-            .filter_map(|object| object.location.filename())
-            .filter(|name| name.len() == 20)
-            .filter_map(|name| name.parse().ok())
-            .collect();
-        versions.sort_unstable();
-        Ok(versions)
+        Ok(self.objects.versions().await?)
     }
 
     /// Deletes the keyrings older than `version`: the table keys they were wrapped by open nothing any more.
@@ -95,16 +63,26 @@ impl KeyringStore {
     /// A backup that relies on an older keyring keeps a copy of it.
     pub async fn delete_before(&self, version: u64) -> Result<(), KeyringError> {
         for old in self.list().await?.into_iter().filter(|listed| *listed < version) {
-            let path = self.path(old);
-            match self.objects.delete(&path).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(source) => return Err(KeyringError::Store { object: path.to_string(), source }),
-            }
+            self.objects.delete(old).await?;
         }
         Ok(())
     }
 
-    fn path(&self, version: u64) -> Path {
-        self.directory.clone().join(format!("{version:020}"))
+    fn misplaced(&self, version: u64, keyring: &Keyring) -> KeyringError {
+        KeyringError::Misplaced {
+            object: self.objects.path(version).to_string(),
+            version: keyring.version(),
+            store: keyring.store().to_string(),
+        }
+    }
+}
+
+impl From<NumberedError> for KeyringError {
+    fn from(error: NumberedError) -> Self {
+        match error {
+            NumberedError::Taken { object } => Self::Conflict { object },
+            NumberedError::TooLarge { object } => Self::NotAKeyring { object },
+            NumberedError::Store { object, source } => Self::Store { object, source },
+        }
     }
 }
