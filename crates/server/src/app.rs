@@ -21,7 +21,7 @@ use crate::kms::ca_bundle::CaBundleError;
 use crate::service::{Output, Request, cloudtrail, dynamodb, kms, sts};
 use crate::storage::system::SystemError;
 use crate::storage::{BlockCache, DataSetting, Place, PlaceError, StorageError, SystemStore};
-use crate::wire::{ApiError, Dispatch, KeyCalls, Service};
+use crate::wire::{ApiError, Dispatch, Service};
 
 /// A server's parts, running; cheap to clone.
 #[derive(Clone)]

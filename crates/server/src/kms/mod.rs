@@ -32,5 +32,5 @@ pub use grant::EncryptionContext;
 pub use local::LocalTableKms;
 pub use remote::RemoteTableKms;
 pub use rows::Alias;
-pub use service::Kms;
+pub use service::{KeyCalls, Kms};
 pub use state::{KeyChange, KeyEvent};

@@ -21,7 +21,6 @@ use super::state::{Change, KeyChange, State};
 use crate::audit::{Audit, Event};
 use crate::storage::database::{Visibility, prefix_range};
 use crate::storage::{Batch, Order, StorageError, SystemStore};
-use crate::wire::KeyCalls;
 
 /// The key service of this process.
 pub struct Kms {
@@ -38,6 +37,17 @@ pub struct Kms {
     // INVARIANT (due keys): no key's deletion time is before this. Lowered while the state is
     // locked for writing, raised while it is locked for reading, so no lowering is lost.
     pub(super) next_due_millis: AtomicI64,
+}
+
+/// How often one operation used one key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyCalls {
+    /// The key's ARN.
+    pub key_arn: Arc<str>,
+    /// The operation's name, such as `Decrypt`.
+    pub operation: &'static str,
+    /// Calls since the start, refused ones included.
+    pub count: u64,
 }
 
 /// How often each operation used one key.

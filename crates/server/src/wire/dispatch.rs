@@ -1,7 +1,6 @@
 //! The seam between the wire and everything behind it.
 
-use std::sync::Arc;
-
+use crate::kms::KeyCalls;
 use crate::service::{Output, Request};
 
 use super::{ApiError, Service};
@@ -17,6 +16,7 @@ pub trait Dispatch: Send + Sync + 'static {
         service: Service,
         request: Request,
     ) -> impl Future<Output = Result<Output, ApiError>> + Send;
+
     /// Records a call of a known sender that was refused before it became one: its body is not what the operation takes.
     /// `request` has no input. An error is answered in place of `error`.
     fn refused(
@@ -29,7 +29,6 @@ pub trait Dispatch: Send + Sync + 'static {
         std::future::ready(Ok(()))
     }
 
-
     /// Whether calls can be served; `/ready` answers 503 until they can.
     fn ready(&self) -> bool {
         true
@@ -39,15 +38,4 @@ pub trait Dispatch: Send + Sync + 'static {
     fn key_calls(&self) -> Vec<KeyCalls> {
         Vec::new()
     }
-}
-
-/// How often one operation used one KMS key.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct KeyCalls {
-    /// The key's ARN.
-    pub key_arn: Arc<str>,
-    /// The operation's name, such as `Decrypt`.
-    pub operation: &'static str,
-    /// Calls since the start, refused ones included.
-    pub count: u64,
 }

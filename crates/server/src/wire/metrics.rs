@@ -2,7 +2,7 @@
 //!
 //! They name keys, so outside `--dev` the request is signed like a call of KMS.
 
-use super::dispatch::KeyCalls;
+use crate::kms::KeyCalls;
 
 pub(super) const PATH: &str = "/metrics";
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -19,7 +19,7 @@ mod server;
 mod service;
 pub mod tls;
 
-pub use dispatch::{Dispatch, KeyCalls};
+pub use dispatch::Dispatch;
 pub use error::ApiError;
 pub use limits::Limits;
 pub use server::{Server, Wiring};
