@@ -327,7 +327,11 @@ pub fn prefix_range(prefix: &[u8]) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use std::pin::Pin;
+
+    use futures::TryStreamExt;
     use object_store::memory::InMemory;
+    use slatedb_common::clock::SystemClockTicker;
 
     use super::*;
 
@@ -368,6 +372,48 @@ mod tests {
         let database = open(&store).await;
         assert_eq!(database.get(b"a", Visibility::Durable).await.unwrap().unwrap(), "1");
         assert_eq!(database.get(b"b", Visibility::Applied).await.unwrap(), None);
+    }
+
+    /// A clock that dates what is stored ten minutes after it was: all of it is old enough to be collected.
+    #[derive(Debug)]
+    struct Later;
+
+    impl SystemClock for Later {
+        fn now(&self) -> chrono::DateTime<chrono::Utc> {
+            chrono::Utc::now() + Duration::from_mins(10)
+        }
+
+        fn sleep<'a>(&'a self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+            Box::pin(tokio::time::sleep(duration))
+        }
+
+        fn ticker<'a>(&'a self, duration: Duration) -> SystemClockTicker<'a> {
+            SystemClockTicker::new(self, duration)
+        }
+    }
+
+    // A database that is opened for moments only, again and again, must not grow with each opening.
+    #[tokio::test]
+    async fn closing_collects_what_nobody_needs() {
+        let store = Arc::new(InMemory::new());
+        let doors = Doors { clock: Some(Arc::new(Later)), ..Doors::default() };
+        let mut counts = Vec::new();
+        for round in 0..4 {
+            let cache = Arc::new(BlockCache::new(1 << 20));
+            let database = Database::open("db", Arc::clone(&store) as _, cache, &doors).await.unwrap();
+            for row in 0..20 {
+                database.commit(one(&format!("{round}-{row}"), "value")).await.unwrap();
+            }
+            database.close().await.unwrap();
+            let log = object_store::path::Path::from("db/wal");
+            let objects: Vec<_> = store.list(Some(&log)).try_collect().await.unwrap();
+            // A fence, which has no bytes, stays for good.
+            counts.push(objects.iter().filter(|object| object.size > 0).count());
+        }
+        assert!(
+            counts.iter().all(|count| *count <= 2),
+            "{counts:?} objects of the log are left after each closing"
+        );
     }
 
     #[tokio::test]
