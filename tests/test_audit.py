@@ -269,19 +269,6 @@ def r50_refused_calls_are_in_the_trail_too(own_server):
     assert event["responseElements"] is None
 
 
-def r44_an_answered_call_is_never_lost(own_server):
-    """kill -9 right after the answer: the event of each answered call is there after the restart, in order."""
-    answered = 0
-    for round_ in range(3):
-        kms = own_server.kms
-        for _ in range(20):
-            answered += 1
-            kms.generate_random(NumberOfBytes=answered)
-        own_server.restart(crash=True)
-        recorded = [e["requestParameters"]["numberOfBytes"] for e in trail.events(own_server, "GenerateRandom")]
-        assert recorded == list(range(1, answered + 1)), f"round {round_}"
-
-
 @pytest.mark.parametrize(
     ("operation", "body", "code"),
     [
@@ -349,6 +336,19 @@ def r44_a_table_that_a_key_refused_is_in_the_trail(own_server, state):
         assert (event["errorCode"], event["resources"][0]["ARN"]) == (state, key)
         assert event["errorMessage"] in refusal.message
         assert event["userIdentity"]["invokedBy"] == "dynamodb.amazonaws.com"
+
+
+def r44_an_answered_call_is_never_lost(own_server):
+    """kill -9 right after the answer: the event of each answered call is there after the restart, in order."""
+    answered = 0
+    for round_ in range(3):
+        kms = own_server.kms
+        for _ in range(20):
+            answered += 1
+            kms.generate_random(NumberOfBytes=answered)
+        own_server.restart(crash=True)
+        recorded = [e["requestParameters"]["numberOfBytes"] for e in trail.events(own_server, "GenerateRandom")]
+        assert recorded == list(range(1, answered + 1)), f"round {round_}"
 
 
 def r44_a_switch_and_a_delete_are_in_the_trail(own_server):

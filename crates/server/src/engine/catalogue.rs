@@ -84,15 +84,13 @@ impl Engine {
             let region = (Arc::from(record.account.as_str()), Arc::from(record.region.as_str()));
             tables.entry(region).or_default().insert(record.name.clone(), Arc::new(Table::new(record)));
         }
-        drop(rows);
-        let debts = Debts::load(&parts.system).await?;
         Ok(Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             item_cache: Arc::new(ItemCache::new(parts.item_cache_bytes)),
             filter_budget: Arc::new(FilterBudget::new(FILTER_BYTES_MAX)),
             parts,
             creating: tokio::sync::Mutex::new(()),
-            debts,
+            debts: Debts::new(),
             kms_silent_until_millis: AtomicI64::new(0),
             kms_is_silent: AtomicBool::new(false),
             tables: RwLock::new(tables),

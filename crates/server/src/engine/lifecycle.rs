@@ -199,7 +199,7 @@ impl Engine {
         self.clear_objects(&record).await?;
         self.retire_grants(&record.protection, &record.context()).await;
         if let Some(switch) = &record.switch {
-            self.retire_grants(&switch.to, &record.context()).await;
+            self.retire_grants(switch.other(), &record.context()).await;
         }
         self.remove(table).await
     }
@@ -248,7 +248,15 @@ impl Engine {
             KeyManager::Service => Vec::new(),
             KeyManager::Aws | KeyManager::Customer => {
                 self.grants_change(&key.arn, context).await?;
-                vec![self.parts.table_kms.create_grant(caller, &key.arn, context).await?]
+                match self.parts.table_kms.create_grant(caller, &key.arn, context).await {
+                    Ok(grant) => vec![grant],
+                    Err(error) => {
+                        if matches!(error, TableKmsError::Refused { .. }) {
+                            self.grants_changed(&key.arn, context).await;
+                        }
+                        return Err(error.into());
+                    }
+                }
             }
         };
         Ok(Protection { manager: key.manager, key_arn: key.arn, grants })

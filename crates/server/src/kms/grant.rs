@@ -107,6 +107,10 @@ impl GrantToken {
     }
 }
 
+/// What a table's grant allows, in the order the service documents (R38).
+pub(super) const TABLE_OPERATIONS: [&str; 7] =
+    ["DescribeKey", "GenerateDataKey", "Decrypt", "Encrypt", "ReEncryptFrom", "ReEncryptTo", "RetireGrant"];
+
 const TOKEN_MARK: &str = "strongroom-grant-token-1";
 
 /// Operations that a grant on a symmetric encryption key may allow.

@@ -1,27 +1,35 @@
 //! The key calls DynamoDB makes, answered by the key service of this process.
 //!
-//! Calls on managed and customer keys are audited as the service documents:
-//! CreateGrant, DescribeKey and Decrypt in the name of the caller, GenerateDataKey
-//! and RetireGrant in DynamoDB's own. Service-owned keys leave no trace (R8).
+//! Calls on managed and customer keys are audited as the service documents: see `table_events`.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
+use serde_json::json;
 use strongroom_seal::secret::SecretKey;
 
 use super::authorize::{Requester, Via, access_denied, authorize};
 use super::cipher;
 use super::error::KmsError;
-use super::grant::{Grant, GrantConstraints};
-use super::identifier::{Aliases, Identifier, local_identifier, split_key_arn};
+use super::grant::{Grant, GrantConstraints, TABLE_OPERATIONS};
+use super::identifier::{Aliases, Identifier, local_identifier};
 use super::key::{Key, Place};
 use super::managed::DYNAMODB_ALIAS;
 use super::service::Kms;
 use super::state::Change;
+use super::table_events::refusal;
 use super::table_kms::{KeyDescription, KeyManager, NewTableKey, TableContext, TableKms, TableKmsError};
-use crate::audit::{Actor, Event, uuid};
+use crate::audit::uuid;
 use crate::auth::Caller;
+
+impl Kms {
+    /// Refuses a key that may not be used now, in the words that a call on it would get; nothing is recorded, for no call
+    /// is made.
+    pub fn check_usable(&self, key_arn: &str) -> Result<(), TableKmsError> {
+        let key = self.key_by_arn(key_arn).ok_or_else(|| KmsError::key_missing(key_arn));
+        key.and_then(|key| key.check_enabled()).map_err(|error| refusal(&error, &uuid(self.random())))
+    }
+}
 
 /// The key service of this process, as DynamoDB uses it.
 #[derive(Clone)]
@@ -59,59 +67,6 @@ impl LocalTableKms {
 
     fn key_by_arn(&self, key_arn: &str) -> Result<Arc<Key>, KmsError> {
         self.0.key_by_arn(key_arn).ok_or_else(|| KmsError::key_missing(key_arn))
-    }
-
-    /// An event about one key call for a table, filled in as far as is known before the call.
-    pub(super) fn event(
-        &self,
-        name: &'static str,
-        actor: Actor,
-        key_arn: &str,
-        context: &TableContext,
-    ) -> Event {
-        let place = split_key_arn(key_arn).map(|(place, _)| place);
-        let place = place.unwrap_or_else(|| Place {
-            account: context.account.as_str().into(),
-            region: context.region.as_str().into(),
-        });
-        Event {
-            account: place.account,
-            region: place.region,
-            source: "kms.amazonaws.com",
-            name,
-            actor,
-            request_id: uuid(self.0.random()).into(),
-            is_read_only: !matches!(name, "CreateGrant" | "RetireGrant"),
-            request_parameters: Value::Null,
-            response_elements: Value::Null,
-            additional_data: Value::Null,
-            resources: vec![key_arn.to_owned()],
-            error: None,
-        }
-    }
-
-    /// Records what came out of a call. A call that was not answered leaves no event.
-    pub(super) async fn finish<T>(
-        &self,
-        mut event: Event,
-        outcome: Result<T, TableKmsError>,
-    ) -> Result<T, TableKmsError> {
-        match &outcome {
-            Ok(_) => {}
-            Err(TableKmsError::Refused { code, message, request_id }) => {
-                event.error = Some((code.clone(), message.clone()));
-                event.response_elements = Value::Null;
-                event.request_id = request_id.as_str().into();
-            }
-            Err(TableKmsError::Unreachable(_)) => return outcome,
-        }
-        if let Some(key_arn) = event.resources.first() {
-            self.0.count_call(&key_arn.as_str().into(), event.name);
-        }
-        if &*event.account != Place::SERVICE_ACCOUNT {
-            self.0.commit_event(&event).await.map_err(|error| refusal(&error, &event.request_id))?;
-        }
-        outcome
     }
 
     async fn describe(&self, caller: &Caller, identifier: &str) -> Result<Arc<Key>, KmsError> {
@@ -169,26 +124,11 @@ impl TableKms for LocalTableKms {
     }
 
     async fn describe_key(&self, caller: &Caller, key: &str) -> Result<KeyDescription, TableKmsError> {
-        let context = TableContext {
-            table_name: String::new(),
-            account: caller.principal.account.to_string(),
-            region: caller.region.to_string(),
-        };
         let outcome = self.describe(caller, key).await;
-        let resource = outcome.as_ref().map_or(key, |key| &key.arn);
-        let actor = Actor::UserThroughDynamoDb(caller.clone());
-        let mut event = self.event("DescribeKey", actor, resource, &context);
-        event.account = Arc::clone(&caller.principal.account);
-        event.region = Arc::clone(&caller.region);
-        event.request_parameters = json!({ "keyId": resource });
-        if outcome.is_err() {
-            event.resources = Vec::new();
-        }
+        let event = self.0.describe_event(caller, key, outcome.as_ref().ok().map(|key| &*key.arn));
         let request_id = Arc::clone(&event.request_id);
         let outcome = outcome.map_err(|error| refusal(&error, &request_id));
-        let key = self.finish(event, outcome).await?;
-        // DescribeKey itself succeeds on a key in any state; a table needs one that can be used.
-        key.check_enabled().map_err(|error| refusal(&error, &request_id))?;
+        let key = self.0.finish(event, outcome).await?;
         Ok(KeyDescription { arn: key.arn.to_string(), manager: key.record.manager })
     }
 
@@ -198,16 +138,7 @@ impl TableKms for LocalTableKms {
         key_arn: &str,
         context: &TableContext,
     ) -> Result<String, TableKmsError> {
-        let actor = Actor::UserThroughDynamoDb(caller.clone());
-        let mut event = self.event("CreateGrant", actor, key_arn, context);
-        let principal = format!("dynamodb.{}.amazonaws.com", context.region);
-        event.request_parameters = json!({
-            "keyId": key_arn,
-            "granteePrincipal": principal,
-            "retiringPrincipal": principal,
-            "operations": TABLE_GRANT_OPERATIONS,
-            "constraints": { "encryptionContextSubset": context.pairs() },
-        });
+        let mut event = self.0.create_grant_event(caller, key_arn, context);
         let turn = self.0.turn().await;
         let checked = self.key_by_arn(key_arn).and_then(|key| {
             authorize(Requester { caller, action: "CreateGrant", via: Via::DynamoDb }, &key)?;
@@ -218,16 +149,16 @@ impl TableKms for LocalTableKms {
             Ok(key) => key,
             Err(error) => {
                 let refused = refusal(&error, &event.request_id);
-                return self.finish(event, Err(refused)).await;
+                return self.0.finish(event, Err(refused)).await;
             }
         };
         let grant = Grant {
             id: self.0.new_grant_id(),
             key_id: key.id.to_string(),
             name: String::new(),
-            grantee_principal: principal.clone(),
-            retiring_principal: Some(principal),
-            operations: TABLE_GRANT_OPERATIONS.map(str::to_owned).to_vec(),
+            grantee_principal: context.service_principal(),
+            retiring_principal: Some(context.service_principal()),
+            operations: TABLE_OPERATIONS.map(str::to_owned).to_vec(),
             constraints: GrantConstraints {
                 encryption_context_subset: Some(context.pairs()),
                 encryption_context_equals: None,
@@ -247,11 +178,9 @@ impl TableKms for LocalTableKms {
         key_arn: &str,
         context: &TableContext,
     ) -> Result<NewTableKey, TableKmsError> {
-        let mut event = self.event("GenerateDataKey", Actor::DynamoDb, key_arn, context);
-        event.request_parameters =
-            json!({ "keyId": key_arn, "keySpec": "AES_256", "encryptionContext": context.pairs() });
+        let event = self.0.generate_event(key_arn, context);
         let outcome = self.generate(key_arn, context).map_err(|error| refusal(&error, &event.request_id));
-        self.finish(event, outcome).await
+        self.0.finish(event, outcome).await
     }
 
     async fn decrypt_table_key(
@@ -261,12 +190,10 @@ impl TableKms for LocalTableKms {
         wrapped: &[u8],
         context: &TableContext,
     ) -> Result<SecretKey, TableKmsError> {
-        let actor = caller.map_or(Actor::DynamoDb, |caller| Actor::UserThroughDynamoDb(caller.clone()));
-        let mut event = self.event("Decrypt", actor, key_arn, context);
-        event.request_parameters = json!({ "encryptionContext": context.pairs() });
+        let event = self.0.decrypt_event(caller, key_arn, context);
         let outcome = self.decrypt(caller, key_arn, wrapped, context);
         let outcome = outcome.map_err(|error| refusal(&error, &event.request_id));
-        self.finish(event, outcome).await
+        self.0.finish(event, outcome).await
     }
 
     async fn has_grant(
@@ -299,9 +226,7 @@ impl TableKms for LocalTableKms {
         grant_id: &str,
         context: &TableContext,
     ) -> Result<(), TableKmsError> {
-        let mut event = self.event("RetireGrant", Actor::DynamoDb, key_arn, context);
-        event.additional_data = json!({ "grantId": grant_id });
-        event.response_elements = json!({ "keyId": key_arn });
+        let event = self.0.retire_grant_event(key_arn, grant_id, context);
         let turn = self.0.turn().await;
         let found = self.key_by_arn(key_arn).and_then(|key| {
             let grant = self.0.grants(&key).into_iter().find(|grant| grant.id == grant_id);
@@ -311,7 +236,7 @@ impl TableKms for LocalTableKms {
             Ok(found) => found,
             Err(error) => {
                 let refused = refusal(&error, &event.request_id);
-                return self.finish(event, Err(refused)).await;
+                return self.0.finish(event, Err(refused)).await;
             }
         };
         self.0.count_call(&key.arn, event.name);
@@ -320,18 +245,3 @@ impl TableKms for LocalTableKms {
         committed.map_err(|error| refusal(&error, &request_id))
     }
 }
-
-pub(super) fn refusal(error: &KmsError, request_id: &str) -> TableKmsError {
-    match error {
-        KmsError::Refused { code, message } => TableKmsError::Refused {
-            code: (*code).to_owned(),
-            message: message.clone(),
-            request_id: request_id.to_owned(),
-        },
-        KmsError::Storage(cause) => TableKmsError::Unreachable(cause.to_string()),
-    }
-}
-
-/// What a table's grant allows, in the order the service documents (R38).
-pub(super) const TABLE_GRANT_OPERATIONS: [&str; 7] =
-    ["DescribeKey", "GenerateDataKey", "Decrypt", "Encrypt", "ReEncryptFrom", "ReEncryptTo", "RetireGrant"];

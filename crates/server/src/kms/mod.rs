@@ -21,6 +21,7 @@ pub mod remote;
 mod rows;
 pub mod service;
 pub(crate) mod state;
+mod table_events;
 pub mod table_kms;
 #[cfg(test)]
 pub(crate) mod testing;

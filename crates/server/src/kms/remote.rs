@@ -23,7 +23,7 @@ use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::operation::RequestId;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{
-    DataKeySpec, GrantConstraints, GrantOperation, KeyManagerType, KeyMetadata, KeySpec, KeyState,
+    DataKeySpec, GrantConstraints, GrantOperation, KeyManagerType, KeyMetadata, KeySpec,
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use parking_lot::Mutex;
@@ -33,12 +33,13 @@ use strongroom_seal::secret::SecretKey;
 use super::authorize::{Requester, Via, foreign_key_refused};
 use super::ca_bundle::{self, CaBundleError};
 use super::error::KmsError;
+use super::grant::TABLE_OPERATIONS;
 use super::identifier::split_key_arn;
 use super::key::Place;
 use super::local::LocalTableKms;
 use super::managed::DYNAMODB_ALIAS;
+use super::table_events::refusal;
 use super::table_kms::{KeyDescription, KeyManager, NewTableKey, TableContext, TableKms, TableKmsError};
-use crate::audit::{Actor, Event};
 use crate::auth::Caller;
 
 /// A key service over the network, as DynamoDB uses it.
@@ -46,9 +47,9 @@ pub struct RemoteTableKms {
     local: LocalTableKms,
     endpoint: String,
     credentials: Credentials,
-    clients: Mutex<HashMap<String, Client>>,
     // The client for the wire that trusts a CA of the operator's; the SDK's own otherwise.
     http_client: Option<SharedHttpClient>,
+    clients: Mutex<HashMap<String, Client>>,
 }
 
 impl RemoteTableKms {
@@ -107,9 +108,9 @@ impl RemoteTableKms {
         let arn = if key.starts_with("arn:") {
             key.to_owned()
         } else if key.starts_with("alias/") {
-            format!("arn:aws:kms:{region}:{account}:{key}")
+            place.alias_arn(key)
         } else {
-            format!("arn:aws:kms:{region}:{account}:key/{key}")
+            place.key_arn(key)
         };
         arn.ends_with(&format!(":{DYNAMODB_ALIAS}")) || self.local.holds_built_in(&arn)
     }
@@ -133,13 +134,10 @@ impl TableKms for RemoteTableKms {
             return self.local.describe_key(caller, key).await;
         }
         let outcome = self.describe(caller, key).await;
-        let resource = outcome.as_ref().ok().and_then(|metadata| metadata.arn.clone());
-        let actor = Actor::UserThroughDynamoDb(caller.clone());
-        let mut event = self.local.event("DescribeKey", actor, "", &own_context(caller));
-        event.request_parameters = json!({ "keyId": resource.as_deref().unwrap_or(key) });
-        event.resources = resource.into_iter().collect();
+        let found = outcome.as_ref().ok().and_then(|metadata| metadata.arn.as_deref());
+        let event = self.local.kms().describe_event(caller, key, found);
         let request_id = Arc::clone(&event.request_id);
-        let metadata = self.local.finish(event, outcome).await?;
+        let metadata = self.local.kms().finish(event, outcome).await?;
         usable(caller, metadata).map_err(|error| refusal(&error, &request_id))
     }
 
@@ -152,10 +150,10 @@ impl TableKms for RemoteTableKms {
         if self.local.holds_built_in(key_arn) {
             return self.local.create_grant(caller, key_arn, context).await;
         }
-        let principal = format!("dynamodb.{}.amazonaws.com", context.region);
+        let principal = context.service_principal();
         let constraints =
             GrantConstraints::builder().set_encryption_context_subset(Some(pairs(context))).build();
-        let operations = TABLE_GRANT_OPERATIONS.map(GrantOperation::from).to_vec();
+        let operations = TABLE_OPERATIONS.map(GrantOperation::from).to_vec();
         let created = self
             .client_of(key_arn, context)
             .create_grant()
@@ -171,18 +169,10 @@ impl TableKms for RemoteTableKms {
                 || TableKmsError::Unreachable("CreateGrant was answered without a grant".to_owned());
             created.grant_id.ok_or_else(nothing)
         });
-        let actor = Actor::UserThroughDynamoDb(caller.clone());
-        let mut event = self.local.event("CreateGrant", actor, key_arn, context);
-        event.request_parameters = json!({
-            "keyId": key_arn,
-            "granteePrincipal": principal,
-            "retiringPrincipal": principal,
-            "operations": TABLE_GRANT_OPERATIONS,
-            "constraints": { "encryptionContextSubset": context.pairs() },
-        });
+        let mut event = self.local.kms().create_grant_event(caller, key_arn, context);
         event.response_elements =
             outcome.as_ref().map_or(Value::Null, |grant_id| json!({ "grantId": grant_id, "keyId": key_arn }));
-        self.local.finish(event, outcome).await
+        self.local.kms().finish(event, outcome).await
     }
 
     async fn generate_table_key(
@@ -208,10 +198,8 @@ impl TableKms for RemoteTableKms {
             let wrapped = generated.ciphertext_blob.ok_or_else(nothing)?.into_inner();
             Ok(NewTableKey { plaintext, wrapped })
         });
-        let mut event = self.local.event("GenerateDataKey", Actor::DynamoDb, key_arn, context);
-        event.request_parameters =
-            json!({ "keyId": key_arn, "keySpec": "AES_256", "encryptionContext": context.pairs() });
-        self.local.finish(event, outcome).await
+        let event = self.local.kms().generate_event(key_arn, context);
+        self.local.kms().finish(event, outcome).await
     }
 
     async fn decrypt_table_key(
@@ -236,10 +224,8 @@ impl TableKms for RemoteTableKms {
             let nothing = || TableKmsError::Unreachable("Decrypt was answered without a key".to_owned());
             decrypted.plaintext.and_then(secret).ok_or_else(nothing)
         });
-        let actor = caller.map_or(Actor::DynamoDb, |caller| Actor::UserThroughDynamoDb(caller.clone()));
-        let mut event: Event = self.local.event("Decrypt", actor, key_arn, context);
-        event.request_parameters = json!({ "encryptionContext": context.pairs() });
-        self.local.finish(event, outcome).await
+        let event = self.local.kms().decrypt_event(caller, key_arn, context);
+        self.local.kms().finish(event, outcome).await
     }
 
     async fn has_grant(
@@ -266,7 +252,7 @@ impl TableKms for RemoteTableKms {
             return self.local.table_grants(key_arn, context).await;
         }
         let client = self.client_of(key_arn, context);
-        let principal = format!("dynamodb.{}.amazonaws.com", context.region);
+        let principal = context.service_principal();
         let pairs: HashMap<String, String> = context.pairs().into_iter().collect();
         let mut ids = Vec::new();
         let mut marker = None;
@@ -298,10 +284,8 @@ impl TableKms for RemoteTableKms {
         let client = self.client_of(key_arn, context);
         let retired = client.retire_grant().key_id(key_arn).grant_id(grant_id).send().await;
         let outcome = retired.map(|_| ()).map_err(|error| failure(&error));
-        let mut event = self.local.event("RetireGrant", Actor::DynamoDb, key_arn, context);
-        event.additional_data = json!({ "grantId": grant_id });
-        event.response_elements = json!({ "keyId": key_arn });
-        self.local.finish(event, outcome).await
+        let event = self.local.kms().retire_grant_event(key_arn, grant_id, context);
+        self.local.kms().finish(event, outcome).await
     }
 }
 
@@ -319,16 +303,6 @@ fn usable(caller: &Caller, metadata: KeyMetadata) -> Result<KeyDescription, KmsE
     if metadata.key_spec.is_some_and(|spec| spec != KeySpec::SymmetricDefault) {
         let text = format!("{arn} is not a symmetric encryption key, which a table needs.");
         return Err(KmsError::new("InvalidKeyUsageException", text));
-    }
-    match metadata.key_state {
-        Some(KeyState::Enabled) => {}
-        Some(KeyState::Disabled) => return Err(KmsError::disabled(&arn)),
-        Some(KeyState::PendingDeletion) => return Err(KmsError::pending_deletion(&arn)),
-        state => {
-            let state = state.map_or_else(|| "unknown".to_owned(), |state| state.to_string());
-            let text = format!("{arn} cannot be used in its state {state}.");
-            return Err(KmsError::new("KMSInvalidStateException", text));
-        }
     }
     let manager = match metadata.key_manager {
         Some(KeyManagerType::Aws) => KeyManager::Aws,
@@ -372,14 +346,6 @@ fn causes(error: &dyn std::error::Error) -> String {
 
 fn pairs(context: &TableContext) -> HashMap<String, String> {
     context.pairs().into_iter().collect()
-}
-
-fn own_context(caller: &Caller) -> TableContext {
-    TableContext {
-        table_name: String::new(),
-        account: caller.principal.account.to_string(),
-        region: caller.region.to_string(),
-    }
 }
 
 fn secret(plaintext: Blob) -> Option<SecretKey> {

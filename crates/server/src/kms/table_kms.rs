@@ -17,7 +17,8 @@ pub trait TableKms: Send + Sync {
     async fn service_key(&self, region: &str) -> Result<KeyDescription, TableKmsError>;
 
     /// Resolves `key` (id, ARN, alias name or alias ARN) for `caller`, who selects it for a table.
-    /// Says `Refused` unless it is an enabled symmetric encryption key of the caller's account and region.
+    /// Says `Refused` unless it is a symmetric encryption key of the caller's account and region. In which state it is, is
+    /// for the call to judge that needs it to be usable: `create_grant`.
     async fn describe_key(&self, caller: &Caller, key: &str) -> Result<KeyDescription, TableKmsError>;
 
     /// Creates the table's grant on behalf of `caller`; returns the grant id.
@@ -77,6 +78,11 @@ pub struct TableContext {
 }
 
 impl TableContext {
+    /// DynamoDB of the table's region, as the holder of grants.
+    pub fn service_principal(&self) -> String {
+        format!("dynamodb.{}.amazonaws.com", self.region)
+    }
+
     /// The two pairs, as every KMS call gets them.
     pub fn pairs(&self) -> EncryptionContext {
         EncryptionContext::from([

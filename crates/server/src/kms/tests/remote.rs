@@ -127,10 +127,8 @@ async fn a_refusal_is_passed_on_and_silence_is_not_one() {
         other => panic!("{other:?}"),
     }
     assert_eq!(world.event("Decrypt").await["errorCode"], "DisabledException");
-    match kms.describe_key(&user(), KEY).await {
-        Err(TableKmsError::Refused { code, .. }) => assert_eq!(code, "KMSInvalidStateException"),
-        other => panic!("{other:?}"),
-    }
+    // In any state there is a key to describe.
+    assert_eq!(kms.describe_key(&user(), KEY).await.unwrap().arn, KEY);
     let recorded = world.events().await.len();
     for _ in 0..3 {
         let outcome = kms.decrypt_table_key(None, KEY, b"x", &books()).await;
