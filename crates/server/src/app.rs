@@ -166,11 +166,6 @@ impl Dispatch for App {
         self.parts().kms.all_calls()
     }
 
-    async fn call(&self, service: Service, request: Request) -> Result<Output, ApiError> {
-        if only_reads(service, request.operation) {
-            return self.run(service, request).await;
-        }
-        // What changes something goes on to its end even when the client hangs up.
     async fn refused(&self, service: Service, request: Request, error: &ApiError) -> Result<(), ApiError> {
         match service {
             Service::Kms => kms::record_refused(&self.parts().kms, &request, error).await,
@@ -178,6 +173,11 @@ impl Dispatch for App {
         }
     }
 
+    async fn call(&self, service: Service, request: Request) -> Result<Output, ApiError> {
+        if only_reads(service, request.operation) {
+            return self.run(service, request).await;
+        }
+        // What changes something goes on to its end even when the client hangs up.
         let app = self.clone();
         match tokio::spawn(async move { app.run(service, request).await }).await {
             Ok(answer) => answer,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use strongroom_seal::data_keys::DataKeys;
 use strongroom_seal::keyring::{Keyring, KeyringError, KeyringStore};
 use strongroom_seal::object::StoreId;
@@ -65,7 +65,7 @@ impl Engine {
                     }
                 };
             }
-            Box::pin(self.lose(table)).await?;
+            Box::pin(self.lose(table, self.refusal_now(&table.record()))).await?;
         }
         Box::pin(self.open(table, Some(caller))).await
     }
@@ -99,8 +99,12 @@ impl Engine {
         table: &Arc<Table>,
         caller: Option<&Caller>,
     ) -> Result<Arc<Opening>, AccessError> {
+        if self.is_abandoned.load(Ordering::Acquire) {
+            return Err(taken_over().into());
+        }
         if let Some(failed) = table.set_opening(None) {
-            failed.table.abandon().await;
+            let closed = StorageError::Closed("the table is opened anew".to_owned());
+            failed.table.abandon(closed.into()).await;
         }
         let record = table.record();
         if record.deleting {
@@ -179,6 +183,7 @@ impl Engine {
             keyring,
             key_status,
             record.protection.manager != KeyManager::Service,
+            self.clock().now_millis(),
         ))
     }
 
@@ -204,6 +209,16 @@ impl Engine {
     // A table's folder that was put back from an older copy has an older newest manifest than the catalogue
     // has seen, though each of its objects is authentic.
     async fn check_manifest(&self, record: &TableRecord) -> Result<(), StorageError> {
+        if record.manifest_id == 0 {
+            return Ok(());
+        }
+        // Most often the newest that was seen is there still; it is collected only once newer ones have followed.
+        let seen = Path::from(format!("{}/manifest/{:020}.manifest", record.folder(), record.manifest_id));
+        match self.store().head(&seen).await {
+            Ok(_) => return Ok(()),
+            Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(unavailable(error)),
+        }
         let folder = Path::from(format!("{}/manifest", record.folder()));
         let objects: Vec<_> = self.store().list(Some(&folder)).try_collect().await.map_err(unavailable)?;
         let number = |meta: &ObjectMeta| meta.location.filename()?.split_once('.')?.0.parse::<u64>().ok();
@@ -320,11 +335,18 @@ impl Engine {
         let record = table.record();
         let keyring = opening.keyring();
         let answer = self.table_key(&record, &keyring, Some(caller)).await;
-        // A grant that was revoked elsewhere is nobody's news; it is noticed here at the latest (R24, R42).
-        let grant_lost = answer.is_ok() && !self.has_grants(&record).await;
+        // A grant that was revoked elsewhere is nobody's news; it is noticed here at the latest (R24, R42). It is the table's:
+        // one look serves the renewals of all callers.
+        let seen_millis = opening.grants_seen_millis.load(Ordering::Relaxed);
+        let is_due =
+            !self.is_remote(&record) || now_millis - seen_millis >= self.parts.callers.renewal_millis;
+        let grant_lost = answer.is_ok() && is_due && !self.has_grants(&record).await;
         match if grant_lost { Err(grant_missing(&record)) } else { answer } {
             Ok(_) => {
                 opening.callers.renewed(caller, now_millis);
+                if is_due {
+                    opening.grants_seen_millis.store(now_millis, Ordering::Relaxed);
+                }
                 drop(turn);
                 Ok(opening)
             }
@@ -336,7 +358,7 @@ impl Engine {
             Err(error) => {
                 opening.callers.refused(caller);
                 if grant_lost || concerns_the_key(&error) {
-                    self.lose(table).await?;
+                    self.lose(table, error.clone()).await?;
                     let _turn = table.turn.lock().await;
                     self.mark_inaccessible(table, Some(error.clone())).await?;
                 }
@@ -345,14 +367,24 @@ impl Engine {
         }
     }
 
-    /// The table's key cannot be used: wipes it and everything decrypted with it, at once.
-    pub(super) async fn lose(&self, table: &Arc<Table>) -> Result<(), StorageError> {
+    /// The table's key cannot be used: wipes it and everything decrypted with it, at once. Requests under way answer `why`.
+    pub(super) async fn lose(&self, table: &Arc<Table>, why: TableKmsError) -> Result<(), StorageError> {
         if let Some(opening) = table.set_opening(None) {
-            opening.table.forget();
-            tokio::spawn(async move { opening.table.abandon().await });
+            let why = AccessError::Key(why);
+            opening.table.forget(why.clone());
+            tokio::spawn(async move { opening.table.abandon(why).await });
         }
         let _turn = table.turn.lock().await;
         self.mark_inaccessible(table, None).await
+    }
+
+    /// Why the key service of this process would refuse the table's key now.
+    pub(super) fn refusal_now(&self, record: &TableRecord) -> TableKmsError {
+        match self.parts.kms.check_usable(&record.protection.key_arn) {
+            Err(refusal) => refusal,
+            // What is left are the grants, or a key that is back already: whoever asks again learns of it.
+            Ok(()) => grant_missing(record),
+        }
     }
 
     /// Records since when the key cannot be used, and what the key service said.
@@ -401,8 +433,13 @@ pub(super) fn store_id(record: &TableRecord) -> StoreId {
     StoreId::new(&record.id).expect("a table id is a UUID")
 }
 
+/// What an engine answers whose tables are another's now.
+pub(super) fn taken_over() -> StorageError {
+    StorageError::Unavailable("the disk has failed, and what it holds was opened anew".to_owned())
+}
+
 /// What a table answers whose grant was revoked.
-fn grant_missing(record: &TableRecord) -> TableKmsError {
+pub(super) fn grant_missing(record: &TableRecord) -> TableKmsError {
     let service = format!("dynamodb.{}.amazonaws.com", record.region);
     TableKmsError::Refused {
         code: "AccessDeniedException".to_owned(),

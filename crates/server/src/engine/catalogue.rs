@@ -28,6 +28,8 @@ pub struct Engine {
     pub(super) kms_silent_until_millis: AtomicI64,
     // Whether the last call of a remote key service was not answered.
     pub(super) kms_is_silent: AtomicBool,
+    // Whether another engine has taken over.
+    pub(super) is_abandoned: AtomicBool,
     pub(super) me: Weak<Self>,
     tables: RwLock<Regions>,
     pub(super) debts: Debts,
@@ -93,6 +95,7 @@ impl Engine {
             debts: Debts::new(),
             kms_silent_until_millis: AtomicI64::new(0),
             kms_is_silent: AtomicBool::new(false),
+            is_abandoned: AtomicBool::new(false),
             tables: RwLock::new(tables),
             tasks: parking_lot::Mutex::default(),
         }))

@@ -1,10 +1,12 @@
 //! What the engine does by itself: follow the keys, close idle tables, finish what was interrupted.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
 
+use super::access::{grant_missing, taken_over};
 use super::catalogue::Engine;
 use super::record::TableRecord;
 use super::table::Table;
@@ -40,7 +42,7 @@ impl Engine {
         }
         for table in self.all_tables() {
             let _turn = table.turn.lock().await;
-            if let Err(error) = self.close_table(&table).await {
+            if let Err(error) = self.close_table(&table, InUse::IsClosed).await {
                 tracing::warn!(table = %table.record().id, %error,
                     "a table did not close cleanly; what was acknowledged is in its log");
             }
@@ -49,12 +51,14 @@ impl Engine {
 
     /// Stops the engine's work and lets go of every table without writing; another engine has taken over.
     pub async fn abandon(&self) {
+        // Whoever is on the way to a table would open it again, and so close it for the other engine.
+        self.is_abandoned.store(true, Ordering::Release);
         for task in self.tasks.lock().drain(..) {
             task.abort();
         }
         for table in self.all_tables() {
             if let Some(opening) = table.set_opening(None) {
-                opening.table.abandon().await;
+                opening.table.abandon(taken_over().into()).await;
             }
         }
     }
@@ -95,7 +99,7 @@ impl Engine {
             if now_millis - table.used_millis() >= idle_millis && table.opening().is_some() {
                 let _turn = table.turn.lock().await;
                 if now_millis - table.used_millis() >= idle_millis
-                    && let Err(error) = self.close_table(&table).await
+                    && let Err(error) = self.close_table(&table, InUse::StaysOpen).await
                 {
                     tracing::warn!(table = %record.id, %error, "an idle table did not close cleanly");
                 }
@@ -145,11 +149,11 @@ impl Engine {
     }
 
     // The caller holds the table's turn.
-    async fn close_table(&self, table: &Table) -> Result<(), StorageError> {
+    async fn close_table(&self, table: &Table, in_use: InUse) -> Result<(), StorageError> {
         let Some(opening) = table.set_opening(None) else { return Ok(()) };
-        // Requests that hold the opening finish first.
-        while Arc::strong_count(&opening) > 1 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+        if !opening.requests_have_passed().await && in_use == InUse::StaysOpen {
+            table.set_opening(Some(opening));
+            return Ok(());
         }
         let counted = table.counted_record(opening.table.counted());
         opening.table.close().await?;
@@ -219,7 +223,7 @@ impl Engine {
             let _turn = table.turn.lock().await;
             self.mark_accessible(table).await
         } else {
-            self.lose(table).await
+            self.lose(table, self.refusal_now(&record)).await
         };
         if let Err(error) = done {
             tracing::warn!(table = %record.id, %error, "the state of the table's key could not be recorded");
@@ -234,12 +238,19 @@ impl Engine {
                 && record.protection.grants.iter().any(|grant| grant == grant_id);
             if held
                 && !record.deleting
-                && let Err(error) = self.lose(&table).await
+                && let Err(error) = self.lose(&table, grant_missing(&record)).await
             {
                 tracing::warn!(table = %record.id, %error, "the loss of the table's grant could not be recorded");
             }
         }
     }
+}
+
+/// What becomes of a table that is to be closed and that requests do not let go of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum InUse {
+    StaysOpen,
+    IsClosed,
 }
 
 const STEP: Duration = Duration::from_secs(1);

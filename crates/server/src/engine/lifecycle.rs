@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -163,14 +162,8 @@ impl Engine {
         let record = TableRecord { deleting: true, options, ..record };
         self.save(table, record.clone()).await?;
         if let Some(opening) = table.set_opening(None) {
-            // Requests that hold the opening came before the deletion: they finish first, within bounds.
-            for _ in 0..REQUESTS_WAIT_STEPS {
-                if Arc::strong_count(&opening) == 1 {
-                    break;
-                }
-                tokio::time::sleep(REQUESTS_WAIT_STEP).await;
-            }
-            opening.table.abandon().await;
+            opening.requests_have_passed().await;
+            opening.table.abandon(AccessError::NotFound).await;
         }
         if record.options.passing_status(self.clock().now_millis()).is_some() {
             // Its name goes when the status has passed; what it held goes now.
@@ -289,10 +282,6 @@ impl Engine {
         uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
     }
 }
-
-/// A deletion waits a second at most for requests that came before it.
-const REQUESTS_WAIT_STEPS: u32 = 200;
-const REQUESTS_WAIT_STEP: Duration = Duration::from_millis(5);
 
 /// A table key as KMS wrapped it. The ciphertext itself says under which material.
 pub(super) fn wrapped(key_arn: &str, ciphertext: Vec<u8>) -> WrappedTableKey {

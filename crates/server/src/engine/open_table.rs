@@ -1,8 +1,8 @@
 //! A table that is open: its database, its keys, and the rules of reading and writing rows.
 
 use std::ops::Bound;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use parking_lot::RwLock;
@@ -11,6 +11,7 @@ use strongroom_model::stored;
 use strongroom_seal::data_keys::DataKeys;
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::access::AccessError;
 use super::index::{CollectionFull, IndexSet, IndexWrites, Upkeep, collection_bytes};
 use super::item_cache::{Entry, ItemCache};
 use super::key_filter::KeyFilter;
@@ -29,6 +30,8 @@ pub struct OpenTable {
     last_sequence: AtomicU64,
     items: AtomicI64,
     bytes: AtomicI64,
+    // Why the table was taken from those who use it, once it was.
+    gone: OnceLock<AccessError>,
     // Whether there are indexes: a table without any looks no further.
     is_indexed: AtomicBool,
     indexes: RwLock<Arc<IndexSet>>,
@@ -57,6 +60,19 @@ pub enum Change {
 /// The range of stored keys a page is read from.
 pub type Range = strongroom_model::key::KeyRange;
 
+/// The rows of a range, one after the other.
+pub struct Rows<'a> {
+    table: &'a OpenTable,
+    scan: Scan,
+}
+
+impl Rows<'_> {
+    /// The next row, or `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<(Bytes, Bytes)>, AccessError> {
+        self.scan.next().await.map_err(|error| self.table.reason(error))
+    }
+}
+
 const LATCHES: usize = 256;
 const COLLECTION_LATCHES: usize = 32;
 /// How many items are scanned for the filter before the opening is let go.
@@ -73,6 +89,7 @@ impl OpenTable {
         indexes: Arc<IndexSet>,
     ) -> Self {
         Self {
+            gone: OnceLock::new(),
             is_indexed: AtomicBool::new(!indexes.is_empty()),
             indexes: RwLock::new(indexes),
             database,
@@ -89,7 +106,11 @@ impl OpenTable {
     }
 
     /// The stored item at `key`. A consistent read shows only what is durable.
-    pub async fn read(&self, key: &[u8], consistent: bool) -> Result<Option<Bytes>, StorageError> {
+    pub async fn read(&self, key: &[u8], consistent: bool) -> Result<Option<Bytes>, AccessError> {
+        self.read_row(key, consistent).await.map_err(|error| self.reason(error))
+    }
+
+    async fn read_row(&self, key: &[u8], consistent: bool) -> Result<Option<Bytes>, StorageError> {
         if let Some(entry) = self.cache.entry(self.cache_scope, key) {
             if !consistent || self.database.durable_sequence() >= entry.sequence {
                 return Ok(entry.stored);
@@ -113,7 +134,7 @@ impl OpenTable {
 
     /// Changes one key: `decide` sees its newest state, durable or not, and says what becomes of it.
     /// Returns `decide`'s result once everything it saw and did is durable.
-    pub async fn change<T, E: From<StorageError> + From<CollectionFull>>(
+    pub async fn change<T, E: From<StorageError> + From<AccessError> + From<CollectionFull>>(
         &self,
         key: &[u8],
         decide: impl FnOnce(Option<&Bytes>) -> Result<(Change, T), E>,
@@ -122,14 +143,17 @@ impl OpenTable {
     }
 
     /// Like [`OpenTable::change`], and says what was done to the indexes.
-    pub async fn change_indexed<T, E: From<StorageError> + From<CollectionFull>>(
+    ///
+    /// INVARIANT (a refusal did nothing): why the table was taken away is answered by calls that have applied nothing. What
+    /// became of rows that were applied nobody knows then, and a failure of storage says so.
+    pub async fn change_indexed<T, E: From<StorageError> + From<AccessError> + From<CollectionFull>>(
         &self,
         key: &[u8],
         decide: impl FnOnce(Option<&Bytes>) -> Result<(Change, T), E>,
     ) -> Result<(T, IndexWrites), E> {
         let (outcome, sequence) = {
             let latch = self.latch(key).lock().await;
-            let newest = self.newest(key).await?;
+            let newest = self.newest(key).await.map_err(|error| self.reason(error))?;
             match decide(newest.stored.as_ref()) {
                 Ok((Change::Keep, answer)) => (Ok((answer, IndexWrites::default())), newest.sequence),
                 // A refusal rests on what it saw: it must not be told before that is durable.
@@ -161,6 +185,7 @@ impl OpenTable {
                         })
                         .await?;
                     }
+                    self.check_not_gone()?;
                     let written = self.database.apply(batch).await?;
                     self.count(newest.stored.as_ref(), stored.as_ref());
                     let sequence = self.applied(&written);
@@ -175,13 +200,16 @@ impl OpenTable {
             }
         };
         if sequence > self.database.durable_sequence() {
-            self.database.wait_durable(sequence).await?;
+            // This call has applied nothing.
+            self.database.wait_durable(sequence).await.map_err(|error| self.reason(error))?;
         }
         outcome
     }
 
     /// Puts and deletes several different keys in one batch, without conditions.
-    pub async fn change_all<E: From<StorageError> + From<CollectionFull>>(
+    ///
+    /// INVARIANT (a refusal did nothing).
+    pub async fn change_all<E: From<StorageError> + From<AccessError> + From<CollectionFull>>(
         &self,
         changes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     ) -> Result<Vec<Changed>, E> {
@@ -190,7 +218,7 @@ impl OpenTable {
         let mut batch = Batch::new();
         let mut entries = Vec::with_capacity(changes.len());
         for (key, item) in changes {
-            let before = self.newest(&key).await?.stored;
+            let before = self.newest(&key).await.map_err(|error| self.reason(error))?.stored;
             let key = Bytes::from(key);
             let after = item.map(Bytes::from);
             match &after {
@@ -211,6 +239,7 @@ impl OpenTable {
         if let Some(upkeep) = &mut upkeep {
             Box::pin(upkeep.complete::<E>(&mut batch)).await?;
         }
+        self.check_not_gone()?;
         let written = self.database.apply(batch).await?;
         let sequence = self.applied(&written);
         if let Some(upkeep) = upkeep {
@@ -229,7 +258,7 @@ impl OpenTable {
 
     /// Calls `visit` with each row of `range` in order until it says to stop or the range ends.
     /// Returns whether the range was read to its end.
-    pub async fn visit<E: From<StorageError>>(
+    pub async fn visit<E: From<AccessError>>(
         &self,
         range: Range,
         order: Order,
@@ -246,9 +275,10 @@ impl OpenTable {
     }
 
     /// The rows of `range` in order, one after the other.
-    pub async fn rows(&self, range: Range, order: Order, consistent: bool) -> Result<Scan, StorageError> {
+    pub async fn rows(&self, range: Range, order: Order, consistent: bool) -> Result<Rows<'_>, AccessError> {
         let visibility = if consistent { Visibility::Durable } else { Visibility::Applied };
-        self.database.scan(range, order, visibility).await
+        let scan = self.database.scan(range, order, visibility).await.map_err(|error| self.reason(error))?;
+        Ok(Rows { table: self, scan })
     }
 
     /// Whether the filter of keys is worth the scan of all items now.
@@ -267,7 +297,7 @@ impl OpenTable {
 
     /// Adds the keys of some items after `after` to the filter. Returns the last one; `None` once the filter is complete,
     /// or given up.
-    pub(super) async fn fill_filter(&self, after: Option<&[u8]>) -> Result<Option<Bytes>, StorageError> {
+    pub(super) async fn fill_filter(&self, after: Option<&[u8]>) -> Result<Option<Bytes>, AccessError> {
         let start = after.map_or(Bound::Included(vec![kind::ITEM]), |after| Bound::Excluded(after.to_vec()));
         let range = (start, Bound::Excluded(vec![kind::ITEM + 1]));
         let mut rows = self.rows(range, Order::Ascending, false).await?;
@@ -319,18 +349,33 @@ impl OpenTable {
     /// Writes out what memory holds, closes, and wipes the keys.
     pub async fn close(&self) -> Result<(), StorageError> {
         let closed = self.database.close().await;
-        self.forget();
+        self.wipe();
         closed
     }
 
     /// Wipes the keys and everything decrypted, at once; then closes without writing.
-    pub async fn abandon(&self) {
-        self.forget();
+    pub async fn abandon(&self, why: AccessError) {
+        self.forget(why);
         self.database.abandon().await;
     }
 
-    /// Wipes the keys and every decrypted item of the table. Calls under way fail.
-    pub fn forget(&self) {
+    /// Wipes the keys and every decrypted item of the table. Calls under way fail, and say why as far as they may.
+    pub fn forget(&self, why: AccessError) {
+        // The first reason is the one that counts.
+        let _ = self.gone.set(why);
+        self.wipe();
+    }
+
+    // What a failure means: that the table was taken away, if it was.
+    fn reason(&self, error: StorageError) -> AccessError {
+        self.gone.get().cloned().unwrap_or(AccessError::Storage(error))
+    }
+
+    fn check_not_gone(&self) -> Result<(), AccessError> {
+        self.gone.get().map_or(Ok(()), |why| Err(why.clone()))
+    }
+
+    fn wipe(&self) {
         self.data_keys.close();
         self.filter.give_up();
         self.cache.forget(self.cache_scope);

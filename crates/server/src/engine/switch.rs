@@ -36,6 +36,12 @@ pub enum SwitchError {
     Access(#[from] AccessError),
 }
 
+/// A table key that was opened for a switch, and the keyring that it opens.
+pub(super) struct OldKey {
+    table_key: SecretKey,
+    keyring_version: u64,
+}
+
 impl From<TableKmsError> for SwitchError {
     fn from(error: TableKmsError) -> Self {
         Self::Access(error.into())
@@ -86,27 +92,22 @@ impl Engine {
         let to_arn = to.key_arn.clone();
         let switching = TableRecord { switch: Some(Switch::To(to)), switches_millis, ..(*record).clone() };
         self.save(table, switching.clone()).await?;
-        if let Some(Switch { to }) = &switching.switch {
-            self.grants_changed(&to.key_arn, &record.context()).await;
-        }
+        self.grants_changed(&to_arn, &record.context()).await;
         let (engine, table) = (Arc::clone(self), Arc::clone(table));
         tokio::spawn(async move { engine.finish_switch(&table, Some(old_key)).await });
         Ok(Arc::new(switching))
     }
 
-    async fn present_table_key(
-        &self,
-        record: &TableRecord,
-        caller: &Caller,
-    ) -> Result<SecretKey, AccessError> {
+    async fn present_table_key(&self, record: &TableRecord, caller: &Caller) -> Result<OldKey, AccessError> {
         let newest = self.newest_keyring(record).await?;
         let guarded = record.protection.manager != KeyManager::Service;
-        Ok(self.table_key(record, &newest, guarded.then_some(caller)).await?)
+        let table_key = self.table_key(record, &newest, guarded.then_some(caller)).await?;
+        Ok(OldKey { table_key, keyring_version: newest.version() })
     }
 
     /// Carries a switch through. Safe to repeat from any point: a restart goes on with what it finds,
     /// and asks for the old table key itself.
-    pub(super) async fn finish_switch(&self, table: &Arc<Table>, old_key: Option<SecretKey>) {
+    pub(super) async fn finish_switch(&self, table: &Arc<Table>, old_key: Option<OldKey>) {
         if let Err(error) = self.try_finish_switch(table, old_key).await {
             tracing::warn!(table = %table.record().id, %error, "the change of key waits and will be tried again");
         }
@@ -115,11 +116,10 @@ impl Engine {
     async fn try_finish_switch(
         &self,
         table: &Arc<Table>,
-        old_key: Option<SecretKey>,
+        old_key: Option<OldKey>,
     ) -> Result<(), SwitchError> {
         let _turn = table.turn.lock().await;
         let record = table.record();
-        let Some(Switch { to }) = record.switch.clone() else { return Ok(()) };
         if record.deleting {
             return Ok(());
         }
@@ -140,7 +140,7 @@ impl Engine {
         table: &Arc<Table>,
         record: &TableRecord,
         to: &Protection,
-        old_key: Option<SecretKey>,
+        old_key: Option<OldKey>,
     ) -> Result<(), SwitchError> {
         let newest = self.newest_keyring(record).await?;
         let keyring = if newest.table_key().key_arn == to.key_arn {
@@ -158,26 +158,22 @@ impl Engine {
         let inaccessible_millis =
             match self.take_keyring(table, record, keyring, &to.key_arn, to.manager).await {
                 Ok(()) => None,
-                Err(SwitchError::Access(AccessError::Key(TableKmsError::Refused { .. }))) => {
+                Err(SwitchError::Access(why @ AccessError::Key(TableKmsError::Refused { .. }))) => {
                     if let Some(opening) = table.set_opening(None) {
-                        opening.table.abandon().await;
+                        opening.table.abandon(why).await;
                     }
                     Some(self.clock().now_millis())
-        let until_millis = self.clock().now_millis() + self.parts.status_millis;
                 }
                 Err(error) => return Err(error),
             };
+        let until_millis = self.clock().now_millis() + self.parts.status_millis;
         let moved = TableRecord {
             keyring_version,
             protection: to.clone(),
             switch: Some(Switch::From { left: record.protection.clone(), until_millis }),
             inaccessible_millis,
-            ..(*record).clone()
+            ..record.clone()
         };
-        let (left, context) = (&record.protection, record.context());
-        if !left.grants.is_empty() {
-            self.grants_change(&left.key_arn, &context).await?;
-        }
         self.save(table, moved).await?;
         table.set_refusal(None);
         Ok(())
@@ -197,12 +193,13 @@ impl Engine {
         &self,
         record: &TableRecord,
         newest: Keyring,
-        old_key: Option<SecretKey>,
+        old_key: Option<OldKey>,
         to: &Protection,
     ) -> Result<Keyring, SwitchError> {
         let old_key = match old_key {
-            Some(old_key) => old_key,
-            None => self.table_key(record, &newest, None).await?,
+            // Another switch may have come before this one.
+            Some(old_key) if old_key.keyring_version == newest.version() => old_key.table_key,
+            _ => self.table_key(record, &newest, None).await?,
         };
         let new_key = self.parts.table_kms.generate_table_key(&to.key_arn, &record.context()).await?;
         let wrapped = wrapped(&to.key_arn, new_key.wrapped);
@@ -226,6 +223,7 @@ impl Engine {
             "the change of key is given up: the key service refuses it; the table stays under its key");
         // In this order, so that a process which ends in between finds both still to do.
         self.retire_grants(to, &record.context()).await;
+        self.save(table, TableRecord { switch: None, ..record.clone() }).await?;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
 
 use parking_lot::RwLock;
 use strongroom_model::key::KeySchema;
@@ -40,6 +41,8 @@ pub struct Opening {
     pub(super) renewing: tokio::sync::Mutex<()>,
     /// Whether a key service that did not answer is being asked while requests go on.
     pub(super) asking_beside: AtomicBool,
+    /// When the table's grants were last asked for.
+    pub(super) grants_seen_millis: AtomicI64,
     keyring: RwLock<Arc<Keyring>>,
     // The key's state, where the key service is in this process: looked at by every request.
     key_status: RwLock<Option<Arc<KeyStatus>>>,
@@ -53,9 +56,11 @@ impl Opening {
         keyring: Keyring,
         key_status: Option<Arc<KeyStatus>>,
         guarded: bool,
+        now_millis: i64,
     ) -> Self {
         Self {
             table,
+            grants_seen_millis: AtomicI64::new(now_millis),
             callers,
             renewing: tokio::sync::Mutex::new(()),
             asking_beside: AtomicBool::new(false),
@@ -63,6 +68,18 @@ impl Opening {
             key_status: RwLock::new(key_status),
             guarded: AtomicBool::new(guarded),
         }
+    }
+
+    /// Waits for requests that hold an opening which nobody can get any more: they finish first, within bounds. False where
+    /// some are under way still.
+    pub(super) async fn requests_have_passed(self: &Arc<Self>) -> bool {
+        for _ in 0..REQUESTS_WAIT_STEPS {
+            if Arc::strong_count(self) == 1 {
+                return true;
+            }
+            tokio::time::sleep(REQUESTS_WAIT_STEP).await;
+        }
+        false
     }
 
     /// Whether the key service is asked for each caller; not for the service-owned key (R8).
@@ -93,6 +110,10 @@ impl Opening {
         self.guarded.store(guarded, Ordering::Release);
     }
 }
+
+/// A table that is closed or deleted waits a second at most for requests that came before.
+const REQUESTS_WAIT_STEPS: u32 = 200;
+const REQUESTS_WAIT_STEP: Duration = Duration::from_millis(5);
 
 /// The key service's last no, which stands for everybody until it says yes.
 #[derive(Clone, Debug)]

@@ -27,9 +27,9 @@ use crate::service::{Output, Request, kms as kms_api};
 use crate::storage::{BlockCache, DataSetting, Place, StorageError, SystemStore};
 
 // The tables here have no item collections, and what changes them fails for storage's reasons only.
-impl From<CollectionFull> for StorageError {
+impl From<CollectionFull> for AccessError {
     fn from(full: CollectionFull) -> Self {
-        Self::Damaged(full.to_string())
+        StorageError::Damaged(full.to_string()).into()
     }
 }
 
@@ -130,7 +130,7 @@ impl World {
 
     async fn put(&self, table: &Arc<Table>, key: &[u8], value: &[u8]) -> Result<(), AccessError> {
         let opening = self.engine.access(table, &caller()).await?;
-        opening.table.change(key, |_| Ok::<_, StorageError>((Change::Put(value.to_vec()), ()))).await?;
+        opening.table.change(key, |_| Ok::<_, AccessError>((Change::Put(value.to_vec()), ()))).await?;
         Ok(())
     }
 
@@ -266,7 +266,7 @@ async fn r13_a_switch_to_a_key_that_is_refused_is_given_up() {
         grants: Vec::new(),
     };
     world.kms_call("DisableKey", json!({"KeyId": lost})).await;
-    let switch = Some(record::Switch { to });
+    let switch = Some(record::Switch::To(to));
     world.engine.change_record(&table, |record| TableRecord { switch, ..record }).await.unwrap();
     world.engine.step().await;
     assert_eq!(table.record().switch, None);
@@ -374,7 +374,7 @@ async fn writers_of_one_key_see_each_other_and_share_flushes() {
                     .change(b"n", |before| {
                         let number =
                             before.map_or(0, |bytes| u32::from_be_bytes(bytes[..].try_into().unwrap()));
-                        Ok::<_, StorageError>((Change::Put((number + 1).to_be_bytes().to_vec()), ()))
+                        Ok::<_, AccessError>((Change::Put((number + 1).to_be_bytes().to_vec()), ()))
                     })
                     .await
                     .unwrap();
@@ -398,7 +398,7 @@ async fn a_filter_of_keys_knows_what_was_written_before_beside_and_after_its_sca
     let value = stored::encode(&Item::new()).unwrap();
     let exists = async |number: u32| {
         let opening = world.engine.access(&table, &caller()).await.unwrap();
-        let before = |before: Option<&Bytes>| Ok::<_, StorageError>((Change::Keep, before.is_some()));
+        let before = |before: Option<&Bytes>| Ok::<_, AccessError>((Change::Keep, before.is_some()));
         opening.table.change(&key(number), before).await.unwrap()
     };
     for number in 0..3_000 {
@@ -422,7 +422,7 @@ async fn a_filter_of_keys_knows_what_was_written_before_beside_and_after_its_sca
     world.eventually(|| opening.table.filter_excludes(&key(200_000))).await;
     for batch in (4_000..5_000).collect::<Vec<u32>>().chunks(25) {
         let puts = batch.iter().map(|number| (key(*number), Some(value.clone()))).collect();
-        opening.table.change_all::<StorageError>(puts).await.unwrap();
+        opening.table.change_all::<AccessError>(puts).await.unwrap();
     }
     assert!((0..5_000).all(|number| !opening.table.filter_excludes(&key(number))));
     for number in 0..5_000 {
@@ -432,4 +432,98 @@ async fn a_filter_of_keys_knows_what_was_written_before_beside_and_after_its_sca
     assert_eq!(opening.table.counted().items, 5_000);
     let excluded = (100_000..101_000).filter(|number| opening.table.filter_excludes(&key(*number))).count();
     assert!(excluded > 950, "{excluded}");
+}
+
+// A request that has the table already when its key goes: it answers what every later one answers, and has done nothing.
+#[tokio::test]
+async fn r52_requests_under_way_name_the_key_too() {
+    let world = World::new().await;
+    let key = world.create_key().await;
+    let table = world.create_table("guarded", Some(&key)).await;
+    for number in 0..3_u8 {
+        world.put(&table, &[number], b"1").await.unwrap();
+    }
+    let opening = world.engine.access(&table, &caller()).await.unwrap();
+    let range = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
+    let mut rows = opening.table.rows(range.clone(), crate::storage::Order::Ascending, true).await.unwrap();
+    rows.next().await.unwrap().unwrap();
+    world.kms_call("DisableKey", json!({"KeyId": key})).await;
+    world.eventually(|| !opening.table.data_keys().is_open()).await;
+    let put = opening.table.change(b"new", |_| Ok::<_, AccessError>((Change::Put(b"2".to_vec()), ()))).await;
+    assert_eq!(refusal_code(&put.unwrap_err()), "DisabledException");
+    let put_all = opening.table.change_all::<AccessError>(vec![(b"new".to_vec(), Some(b"2".to_vec()))]).await;
+    assert_eq!(refusal_code(&put_all.err().unwrap()), "DisabledException");
+    // What memory still holds may be read; what fails says why.
+    for number in 0..3_u8 {
+        if let Err(error) = opening.table.read(&[number], true).await {
+            assert_eq!(refusal_code(&error), "DisabledException");
+        }
+    }
+    let scanned = opening
+        .table
+        .visit::<AccessError>(range, crate::storage::Order::Ascending, true, |_, _| Ok(true))
+        .await;
+    if let Err(error) = scanned {
+        assert_eq!(refusal_code(&error), "DisabledException");
+    }
+    drop(rows);
+    drop(opening);
+    world.kms_call("EnableKey", json!({"KeyId": key})).await;
+    world.eventually(|| table.record().inaccessible_millis.is_none()).await;
+    assert_eq!(world.read(&table, b"new").await.unwrap(), None);
+}
+
+// An engine whose disk failed has been replaced: a request that it still serves must not open the table, for that would
+// close it for the new one.
+#[tokio::test]
+async fn an_engine_that_was_replaced_opens_nothing() {
+    let world = World::new().await;
+    let table = world.create_table("books", None).await;
+    world.put(&table, b"a", b"1").await.unwrap();
+    let opening = world.engine.access(&table, &caller()).await.unwrap();
+    world.engine.abandon().await;
+    let unavailable =
+        |error: &AccessError| matches!(error, AccessError::Storage(StorageError::Unavailable(_)));
+    let put = opening.table.change(b"b", |_| Ok::<_, AccessError>((Change::Put(b"2".to_vec()), ()))).await;
+    assert!(unavailable(&put.unwrap_err()));
+    assert!(unavailable(&world.read(&table, b"a").await.unwrap_err()));
+    assert!(table.opening().is_none());
+}
+
+// Two switches, one after the other before the first is done: the second starts from the key that the first one leads to,
+// not from the key that the table had when it was asked for.
+#[tokio::test]
+async fn r13_a_switch_starts_from_the_key_that_the_table_has_in_its_turn() {
+    let world = World::new().await;
+    let [first, second, third] =
+        [world.create_key().await, world.create_key().await, world.create_key().await];
+    let table = world.create_table("guarded", Some(&first)).await;
+    world.put(&table, b"a", b"1").await.unwrap();
+    let asked = world.kms.calls(&first, "Decrypt");
+    let turn = table.turn.lock().await;
+    let spawn_switch = |key: String| {
+        let (engine, table) = (Arc::clone(&world.engine), Arc::clone(&table));
+        tokio::spawn(async move { engine.switch_key(&table, &caller(), Some(&key)).await.map(drop) })
+    };
+    // Each stands in the line for the table's turn before the next one comes.
+    let to_second = spawn_switch(second.clone());
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    let finishing = {
+        let (engine, table) = (Arc::clone(&world.engine), Arc::clone(&table));
+        tokio::spawn(async move { engine.finish_switch(&table, None).await })
+    };
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    let to_third = spawn_switch(third.clone());
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    drop(turn);
+    to_second.await.unwrap().unwrap();
+    finishing.await.unwrap();
+    to_third.await.unwrap().unwrap();
+    world.eventually(|| table.record().switch.is_none()).await;
+    assert_eq!(table.record().protection.key_arn, third);
+    // On the caller's behalf for the first switch, and by the service to carry it through; the second switch asked the
+    // second key. A table key that does not open the keyring any more would have cost another try.
+    assert_eq!(world.kms.calls(&first, "Decrypt"), asked + 2);
+    assert_eq!(world.kms.calls(&third, "GenerateDataKey"), 1);
+    assert_eq!(world.read(&table, b"a").await.unwrap().unwrap(), "1");
 }

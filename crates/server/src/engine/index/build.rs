@@ -141,7 +141,7 @@ impl Engine {
 impl OpenTable {
     /// Makes the entries of the items after `after` in the index of that number, as far as one batch goes.
     /// Returns the last item's stored key once they are durable; `None` where no item was left.
-    async fn fill_index(&self, number: u16, after: Option<&[u8]>) -> Result<Option<Vec<u8>>, StorageError> {
+    async fn fill_index(&self, number: u16, after: Option<&[u8]>) -> Result<Option<Vec<u8>>, AccessError> {
         let start = match after {
             None => Bound::Included(vec![kind::ITEM]),
             Some(after) => Bound::Excluded(after.to_vec()),
@@ -180,7 +180,7 @@ impl OpenTable {
     }
 
     /// Removes rows of a range that nobody writes to; says whether there were any.
-    async fn clear_rows(&self, range: super::super::Range) -> Result<bool, StorageError> {
+    async fn clear_rows(&self, range: super::super::Range) -> Result<bool, AccessError> {
         let mut rows = self.rows(range, Order::Ascending, false).await?;
         let mut batch = Batch::new();
         let mut count = 0;

@@ -106,7 +106,7 @@ impl World {
                     .into_iter()
                     .map(|(pk, sk, g)| (row(pk, sk), g.map(|g| item(pk, sk, Some(g), Some(1)))))
                     .collect();
-                opening.table.change_all::<StorageError>(changes.into_iter().collect()).await.unwrap();
+                opening.table.change_all::<AccessError>(changes.into_iter().collect()).await.unwrap();
             }
             Step::Build => {
                 drop(opening);
@@ -136,7 +136,7 @@ impl World {
                 self.engine.change_record(&table, drop_it).await.unwrap();
                 self.engine.work_on_indexes(&table);
             }
-            Step::Crash => opening.table.abandon().await,
+            Step::Crash => opening.table.abandon(AccessError::NotFound).await,
             Step::Restart => unreachable!("the runner restarts"),
         }
     }
@@ -207,7 +207,7 @@ impl World {
     }
 }
 
-fn done(change: Change) -> Result<(Change, ()), StorageError> {
+fn done(change: Change) -> Result<(Change, ()), AccessError> {
     Ok((change, ()))
 }
 
@@ -245,7 +245,7 @@ async fn an_index_is_built_under_writes_to_every_item() {
     for chunk in rows.chunks(25) {
         let changes = chunk.iter().map(|(pk, sk)| (row(*pk, *sk), Some(item(*pk, *sk, Some(1), None))));
         let opening = world.engine.access(&table, &caller()).await.unwrap();
-        opening.table.change_all::<StorageError>(changes.collect()).await.unwrap();
+        opening.table.change_all::<AccessError>(changes.collect()).await.unwrap();
     }
     world.take(Step::Build).await;
     for (position, (pk, sk)) in rows.iter().rev().enumerate() {
@@ -304,6 +304,12 @@ enum Refused {
 impl From<CollectionFull> for Refused {
     fn from(_: CollectionFull) -> Self {
         Self::Full
+    }
+}
+
+impl From<AccessError> for Refused {
+    fn from(_: AccessError) -> Self {
+        Self::Storage
     }
 }
 
