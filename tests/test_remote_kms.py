@@ -1,5 +1,6 @@
 """A table server whose KMS is another process: outage, refusal, recovery (R24, R25)."""
 
+import concurrent.futures
 import signal
 import time
 
@@ -109,6 +110,41 @@ def r25_a_kms_that_hangs_delays_nobody(pair):
         assert calls > 100, f"{calls} calls in eight seconds"
     finally:
         keys.process.send_signal(signal.SIGCONT)
+
+
+def r25_requests_on_a_closed_table_do_not_wait_for_a_hanging_kms_one_after_another(pair):
+    """The KMS takes connections and never answers, and the server has just started: every request is refused within
+    the time of one call, tables that do not need that KMS are made meanwhile, and the server stops when it is told to."""
+    keys, tables = pair
+    key, table, written = make_table(keys, tables)
+    tables.restart()
+    keys.suspend()
+    try:
+        began = time.monotonic()
+        options = {"read_timeout": 60, "retries": 0}
+        with concurrent.futures.ThreadPoolExecutor(32) as pool:
+            reads = [pool.submit(error_of, get, tables, table, **options) for _ in range(20)]
+            made = [
+                pool.submit(error_of, create_table, tables.client("dynamodb", **options), **sse(key)) for _ in range(6)
+            ]
+            time.sleep(0.5)
+            create_table(tables.client("dynamodb", **options))
+            assert time.monotonic() - began < 4, "a table of its own key waited for the hanging KMS"
+            assert all(one.result() for one in reads + made)
+        # One call takes five seconds; twenty would take a hundred.
+        assert time.monotonic() - began < 20
+        time.sleep(1.1)
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            late = [pool.submit(error_of, get, tables, table, **options) for _ in range(8)]
+            time.sleep(0.5)
+            assert tables.stop(seconds=15) < 13
+            for one in late:
+                one.exception()
+    finally:
+        keys.resume()
+    tables.start()
+    wait_until(lambda: error_of(get, tables, table) is None, "the table is back", 40, pause_secs=0.2)
+    assert scan_all(tables.dynamodb, table) == written
 
 
 def r25_an_idle_table_is_bridged_too(pair):

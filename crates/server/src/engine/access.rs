@@ -23,7 +23,7 @@ use super::key_filter::KeyFilter;
 use super::lifecycle::unavailable;
 use super::open_table::OpenTable;
 use super::record::TableRecord;
-use super::table::{Opening, Refusal, Table};
+use super::table::{Opening, Table};
 use crate::auth::Caller;
 use crate::kms::key::KeyStatus;
 use crate::kms::table_kms::{KeyManager, TableKmsError};
@@ -57,7 +57,7 @@ impl Engine {
             if opening.key_is_usable() {
                 return match opening.callers.standing(caller, now_millis) {
                     Standing::Good => Ok(opening),
-                    Standing::RenewOrServe if self.kms_is_silent.load(Ordering::Relaxed) => {
+                    Standing::RenewOrServe if self.parts.table_kms.is_silent() => {
                         Box::pin(self.renew_beside(table, opening, caller)).await
                     }
                     Standing::Renew | Standing::RenewOrServe => {
@@ -65,7 +65,7 @@ impl Engine {
                     }
                 };
             }
-            Box::pin(self.lose(table, self.refusal_now(&table.record()))).await?;
+            Box::pin(self.look_at_table(table)).await?;
         }
         Box::pin(self.open(table, Some(caller))).await
     }
@@ -101,6 +101,9 @@ impl Engine {
     ) -> Result<Arc<Opening>, AccessError> {
         if self.is_abandoned.load(Ordering::Acquire) {
             return Err(taken_over().into());
+        }
+        if self.is_closing.load(Ordering::Acquire) {
+            return Err(StorageError::Unavailable("the server stops".to_owned()).into());
         }
         if let Some(failed) = table.set_opening(None) {
             let closed = StorageError::Closed("the table is opened anew".to_owned());
@@ -262,34 +265,18 @@ impl Engine {
         true
     }
 
-    /// Asks the key service for a table key, unless it was silent a moment ago.
+    /// Asks the key service for a table key.
     pub(super) async fn table_key(
         &self,
         record: &TableRecord,
         keyring: &Keyring,
         caller: Option<&Caller>,
     ) -> Result<SecretKey, TableKmsError> {
-        let now_millis = self.clock().now_millis();
-        let remote = self.is_remote(record);
-        if remote && now_millis < self.kms_silent_until_millis.load(Ordering::Relaxed) {
-            return Err(TableKmsError::Unreachable("it did not answer a moment ago".to_owned()));
-        }
         let wrapped = keyring.table_key();
-        let answer = self
-            .parts
+        self.parts
             .table_kms
             .decrypt_table_key(caller, &wrapped.key_arn, &wrapped.wrapped, &record.context())
-            .await;
-        if remote {
-            let is_silent = matches!(answer, Err(TableKmsError::Unreachable(_)));
-            self.kms_is_silent.store(is_silent, Ordering::Relaxed);
-            if is_silent {
-                // From now on: one that hangs has taken its time to say nothing.
-                let until_millis = self.clock().now_millis() + SILENCE_MILLIS;
-                self.kms_silent_until_millis.store(until_millis, Ordering::Relaxed);
-            }
-        }
-        answer
+            .await
     }
 
     // The same as `renew` for a caller who can be served from the cache, while the key service is known not to
@@ -358,66 +345,11 @@ impl Engine {
             Err(error) => {
                 opening.callers.refused(caller);
                 if grant_lost || concerns_the_key(&error) {
-                    self.lose(table, error.clone()).await?;
-                    let _turn = table.turn.lock().await;
-                    self.mark_inaccessible(table, Some(error.clone())).await?;
+                    self.lose(table, &record, error.clone()).await?;
                 }
                 Err(error.into())
             }
         }
-    }
-
-    /// The table's key cannot be used: wipes it and everything decrypted with it, at once. Requests under way answer `why`.
-    pub(super) async fn lose(&self, table: &Arc<Table>, why: TableKmsError) -> Result<(), StorageError> {
-        if let Some(opening) = table.set_opening(None) {
-            let why = AccessError::Key(why);
-            opening.table.forget(why.clone());
-            tokio::spawn(async move { opening.table.abandon(why).await });
-        }
-        let _turn = table.turn.lock().await;
-        self.mark_inaccessible(table, None).await
-    }
-
-    /// Why the key service of this process would refuse the table's key now.
-    pub(super) fn refusal_now(&self, record: &TableRecord) -> TableKmsError {
-        match self.parts.kms.check_usable(&record.protection.key_arn) {
-            Err(refusal) => refusal,
-            // What is left are the grants, or a key that is back already: whoever asks again learns of it.
-            Ok(()) => grant_missing(record),
-        }
-    }
-
-    /// Records since when the key cannot be used, and what the key service said.
-    pub(super) async fn mark_inaccessible(
-        &self,
-        table: &Table,
-        error: Option<TableKmsError>,
-    ) -> Result<(), StorageError> {
-        let now_millis = self.clock().now_millis();
-        let record = table.record();
-        if let Some(error) = error {
-            let key_status = self.pushed_status(&record.protection.key_arn).map(|status| status.seen());
-            table.set_refusal(Some(Refusal { error, since_millis: now_millis, key_status }));
-        }
-        if record.inaccessible_millis.is_none() {
-            let refusal = table.refusal().map(|refusal| refusal.error.to_string());
-            tracing::warn!(table = %record.id, key = %record.protection.key_arn, refusal,
-                "the table is inaccessible: its key cannot be used; enable the key to have it back");
-            self.save(table, TableRecord { inaccessible_millis: Some(now_millis), ..(*record).clone() })
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// The key can be used again.
-    pub(super) async fn mark_accessible(&self, table: &Table) -> Result<(), StorageError> {
-        table.set_refusal(None);
-        let record = table.record();
-        if record.inaccessible_millis.is_some() {
-            tracing::info!(table = %record.id, "the table is accessible again");
-            self.save(table, TableRecord { inaccessible_millis: None, ..(*record).clone() }).await?;
-        }
-        Ok(())
     }
 }
 
@@ -425,8 +357,6 @@ impl Engine {
 const REFUSAL_MILLIS: i64 = 1_000;
 /// How long a request waits for a key service that did not answer the last time.
 const BESIDE_WAIT: Duration = Duration::from_millis(200);
-/// How long a silent key service is not asked again.
-const SILENCE_MILLIS: i64 = 1_000;
 
 /// The name of a table's store, bound into each of its objects.
 pub(super) fn store_id(record: &TableRecord) -> StoreId {

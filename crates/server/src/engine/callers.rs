@@ -95,7 +95,9 @@ impl Callers {
             Renewal::Ttl => decrypted,
             Renewal::Idle => entry.used_millis.load(Ordering::Relaxed),
         };
-        if now_millis - counted_from < self.rules.renewal_millis {
+        // Traffic that never pauses must not keep an entry for ever: an outage is bridged no longer either (R25).
+        let good_for_max = self.rules.outage_millis_max.max(self.rules.renewal_millis);
+        if now_millis - counted_from < self.rules.renewal_millis && now_millis - decrypted < good_for_max {
             entry.used_millis.store(now_millis, Ordering::Relaxed);
             return Standing::Good;
         }
@@ -211,6 +213,19 @@ mod tests {
             assert_eq!(callers.standing(&alice, now), Standing::Good);
         }
         assert_eq!(callers.standing(&alice, 65 * MINUTE), Standing::RenewOrServe);
+    }
+
+    // A key that is lost at a key service which tells nobody: traffic without a pause is noticed after the time that an
+    // outage would be bridged for.
+    #[test]
+    fn r25_with_idle_renewal_traffic_keeps_an_entry_for_twelve_hours_at_most() {
+        let callers = Callers::new(rules(Renewal::Idle));
+        let alice = caller("AKIA1", 1);
+        callers.renewed(&alice, 0);
+        for now in (0..12 * HOUR).step_by(4 * MINUTE as usize) {
+            assert_eq!(callers.standing(&alice, now), Standing::Good);
+        }
+        assert_eq!(callers.standing(&alice, 12 * HOUR), Standing::Renew);
     }
 
     // Unanswered renewals serve on for twelve hours, and are not repeated for each request.

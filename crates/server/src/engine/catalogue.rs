@@ -1,7 +1,7 @@
 //! The catalogue: all tables of all accounts and regions, in memory and in the system store.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 
 use object_store::ObjectStore;
@@ -12,6 +12,7 @@ use super::callers::CallerRules;
 use super::debts::Debts;
 use super::item_cache::ItemCache;
 use super::key_filter::FilterBudget;
+use super::names::Names;
 use super::record::{ROWS, TableRecord};
 use super::table::Table;
 use crate::kms::Kms;
@@ -23,13 +24,11 @@ pub struct Engine {
     pub(super) parts: EngineParts,
     pub(super) item_cache: Arc<ItemCache>,
     pub(super) filter_budget: Arc<FilterBudget>,
-    pub(super) creating: tokio::sync::Mutex<()>,
-    // After an unanswered call: the key service is not asked again before this time.
-    pub(super) kms_silent_until_millis: AtomicI64,
-    // Whether the last call of a remote key service was not answered.
-    pub(super) kms_is_silent: AtomicBool,
+    pub(super) creating: Names,
     // Whether another engine has taken over.
     pub(super) is_abandoned: AtomicBool,
+    // Set before the tables are closed: nobody opens one again.
+    pub(super) is_closing: AtomicBool,
     pub(super) me: Weak<Self>,
     tables: RwLock<Regions>,
     pub(super) debts: Debts,
@@ -91,11 +90,10 @@ impl Engine {
             item_cache: Arc::new(ItemCache::new(parts.item_cache_bytes)),
             filter_budget: Arc::new(FilterBudget::new(FILTER_BYTES_MAX)),
             parts,
-            creating: tokio::sync::Mutex::new(()),
+            creating: Names::default(),
             debts: Debts::new(),
-            kms_silent_until_millis: AtomicI64::new(0),
-            kms_is_silent: AtomicBool::new(false),
             is_abandoned: AtomicBool::new(false),
+            is_closing: AtomicBool::new(false),
             tables: RwLock::new(tables),
             tasks: parking_lot::Mutex::default(),
         }))

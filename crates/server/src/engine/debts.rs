@@ -146,7 +146,7 @@ impl Engine {
     async fn give_back_unknown(&self, debt: &Debt) -> Result<Payment, StorageError> {
         // INVARIANT (a new grant is not unknown): whoever makes one holds one of these two until a row names it. So
         // also a row that says that grants are being changed is struck out here only when they are not.
-        let _creating = self.creating.lock().await;
+        let _creating = self.creating.hold(&debt.account, &debt.region, &debt.table_name).await;
         let table = self.table(&debt.account.as_str().into(), &debt.region.as_str().into(), &debt.table_name);
         let _turn = match &table {
             Some(table) => Some(table.turn.lock().await),

@@ -4,14 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::broadcast::error::RecvError;
-
-use super::access::{grant_missing, taken_over};
+use super::access::taken_over;
 use super::catalogue::Engine;
 use super::record::TableRecord;
 use super::table::Table;
-use crate::kms::table_kms::KeyManager;
-use crate::kms::{KeyChange, KeyEvent};
 use crate::storage::StorageError;
 
 impl Engine {
@@ -22,7 +18,7 @@ impl Engine {
             let engine = Arc::clone(self);
             let news = engine.parts.kms.subscribe();
             tasks.push(tokio::spawn(async move {
-                engine.look_at_all_keys().await;
+                engine.look_at_tables(|_| true).await;
                 engine.follow_keys(news).await;
             }));
         }
@@ -37,6 +33,8 @@ impl Engine {
 
     /// Stops the engine's work and closes every table, so that the next start has nothing to replay.
     pub async fn close(&self) {
+        // Requests that stand in line for a table find it closed for good.
+        self.is_closing.store(true, Ordering::Release);
         for task in self.tasks.lock().drain(..) {
             task.abort();
         }
@@ -174,74 +172,6 @@ impl Engine {
         if counted != *record && !record.deleting {
             // A lost count is caught up by the next round.
             let _ = self.save(table, counted).await;
-        }
-    }
-
-    async fn follow_keys(&self, mut news: tokio::sync::broadcast::Receiver<KeyChange>) {
-        loop {
-            match news.recv().await {
-                Ok(KeyChange { key_arn, event }) => match event {
-                    KeyEvent::GrantRevoked { grant_id } | KeyEvent::GrantRetired { grant_id } => {
-                        self.grant_gone(&key_arn, &grant_id).await;
-                    }
-                    KeyEvent::Enabled
-                    | KeyEvent::Disabled
-                    | KeyEvent::PendingDeletion
-                    | KeyEvent::Deleted => self.look_at_key(&key_arn).await,
-                },
-                Err(RecvError::Lagged(_)) => self.look_at_all_keys().await,
-                Err(RecvError::Closed) => return,
-            }
-        }
-    }
-
-    async fn look_at_all_keys(&self) {
-        for table in self.all_tables() {
-            self.look_at_table(&table).await;
-        }
-    }
-
-    async fn look_at_key(&self, key_arn: &str) {
-        for table in self.all_tables() {
-            if *table.record().protection.key_arn == *key_arn {
-                self.look_at_table(&table).await;
-            }
-        }
-    }
-
-    async fn look_at_table(&self, table: &Arc<Table>) {
-        let record = table.record();
-        if record.protection.manager == KeyManager::Service || record.deleting {
-            return;
-        }
-        if self.is_remote(&record) {
-            return;
-        }
-        let usable = self.parts.kms.status(&record.protection.key_arn).is_some_and(|key| key.is_enabled())
-            && self.has_grants(&record).await;
-        let done = if usable {
-            let _turn = table.turn.lock().await;
-            self.mark_accessible(table).await
-        } else {
-            self.lose(table, self.refusal_now(&record)).await
-        };
-        if let Err(error) = done {
-            tracing::warn!(table = %record.id, %error, "the state of the table's key could not be recorded");
-        }
-    }
-
-    // Without its grant the service cannot protect the table (R42).
-    async fn grant_gone(&self, key_arn: &str, grant_id: &str) {
-        for table in self.all_tables() {
-            let record = table.record();
-            let held = record.protection.key_arn == key_arn
-                && record.protection.grants.iter().any(|grant| grant == grant_id);
-            if held
-                && !record.deleting
-                && let Err(error) = self.lose(&table, grant_missing(&record)).await
-            {
-                tracing::warn!(table = %record.id, %error, "the loss of the table's grant could not be recorded");
-            }
         }
     }
 }

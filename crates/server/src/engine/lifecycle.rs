@@ -96,8 +96,8 @@ pub enum CreateError {
 impl Engine {
     /// Creates a table under the key that it asks for, on behalf of `caller`.
     pub async fn create(&self, caller: &Caller, new: NewTable) -> Result<Arc<Table>, CreateError> {
-        let _creating = self.creating.lock().await;
         let account = &caller.principal.account;
+        let _creating = self.creating.hold(account, &caller.region, &new.name).await;
         if self.table(account, &caller.region, &new.name).is_some() {
             return Err(CreateError::Exists);
         }
@@ -137,12 +137,15 @@ impl Engine {
             indexes: (first_index()..).zip(new.indexes).map(|(number, index)| index.record(number)).collect(),
             options,
         };
-        match self.first_keyring(&record).await {
+        let made = self.first_keyring(&record).await.and_then(|()| self.check_key_of_new(&record));
+        match made {
             Ok(()) => {
                 let table = self.insert(record).await?;
                 let protection = &table.record().protection;
                 if protection.manager != KeyManager::Service {
                     self.grants_changed(&protection.key_arn, &context).await;
+                    // News of the key that came before the table was in the catalogue found no table.
+                    self.look_at_table(&table).await?;
                 }
                 Ok(table)
             }
@@ -272,6 +275,15 @@ impl Engine {
             .create_folders(&record.folder(), FOLDERS)
             .map_err(|error| StorageError::Unavailable(error.to_string()))?;
         self.keyrings(record).publish(&keyring).await.map_err(keyring_error)?;
+        Ok(())
+    }
+
+    // A key that was disabled since it was described: such a table never comes to be.
+    fn check_key_of_new(&self, record: &TableRecord) -> Result<(), CreateError> {
+        let is_own = record.protection.manager != KeyManager::Service && !self.is_remote(record);
+        if is_own && self.parts.push_key_state {
+            self.parts.kms.check_usable(&record.protection.key_arn)?;
+        }
         Ok(())
     }
 

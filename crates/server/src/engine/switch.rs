@@ -108,7 +108,12 @@ impl Engine {
     /// Carries a switch through. Safe to repeat from any point: a restart goes on with what it finds,
     /// and asks for the old table key itself.
     pub(super) async fn finish_switch(&self, table: &Arc<Table>, old_key: Option<OldKey>) {
-        if let Err(error) = self.try_finish_switch(table, old_key).await {
+        let mut finished = self.try_finish_switch(table, old_key).await;
+        if finished.is_ok() {
+            // News of the key that it is under now may have come while it was under the other one.
+            finished = self.look_at_table(table).await.map_err(SwitchError::from);
+        }
+        if let Err(error) = finished {
             tracing::warn!(table = %table.record().id, %error, "the change of key waits and will be tried again");
         }
     }

@@ -187,6 +187,12 @@ impl Table {
         std::mem::replace(&mut *self.opening.write(), opening)
     }
 
+    /// Takes the opening away from requests that come from now on, if it is as the caller expects it.
+    pub(super) fn take_opening(&self, if_so: impl FnOnce(&Opening) -> bool) -> Option<Arc<Opening>> {
+        let mut opening = self.opening.write();
+        if opening.as_ref().is_some_and(|opening| if_so(opening)) { opening.take() } else { None }
+    }
+
     pub(super) fn refusal(&self) -> Option<Refusal> {
         self.refusal.read().clone()
     }

@@ -113,19 +113,7 @@ impl World {
     }
 
     async fn create_table(&self, name: &str, key: Option<&str>) -> Arc<Table> {
-        let new = NewTable {
-            name: name.to_owned(),
-            hash: ("pk".to_owned(), "S".to_owned()),
-            range: None,
-            provisioned: None,
-            table_class: None,
-            deletion_protection: false,
-            tags: Default::default(),
-            key: key.map(str::to_owned),
-            indexes: Vec::new(),
-            options: crate::engine::TableOptions::default(),
-        };
-        self.engine.create(&caller(), new).await.unwrap()
+        self.engine.create(&caller(), new_table(name, key)).await.unwrap()
     }
 
     async fn put(&self, table: &Arc<Table>, key: &[u8], value: &[u8]) -> Result<(), AccessError> {
@@ -159,6 +147,21 @@ impl World {
             objects.push((meta.location.to_string(), bytes));
         }
         objects
+    }
+}
+
+fn new_table(name: &str, key: Option<&str>) -> NewTable {
+    NewTable {
+        name: name.to_owned(),
+        hash: ("pk".to_owned(), "S".to_owned()),
+        range: None,
+        provisioned: None,
+        table_class: None,
+        deletion_protection: false,
+        tags: Default::default(),
+        key: key.map(str::to_owned),
+        indexes: Vec::new(),
+        options: crate::engine::TableOptions::default(),
     }
 }
 
@@ -406,8 +409,10 @@ async fn a_filter_of_keys_knows_what_was_written_before_beside_and_after_its_sca
     }
     // The opening that scans has none of them in its cache.
     world.clock.0.fetch_add(60_000, Ordering::Relaxed);
-    world.engine.step().await;
-    assert!(table.opening().is_none());
+    while table.opening().is_some() {
+        world.engine.step().await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     for number in 100_000..100_200 {
         assert!(!exists(number).await);
     }
@@ -526,4 +531,80 @@ async fn r13_a_switch_starts_from_the_key_that_the_table_has_in_its_turn() {
     assert_eq!(world.kms.calls(&first, "Decrypt"), asked + 2);
     assert_eq!(world.kms.calls(&third, "GenerateDataKey"), 1);
     assert_eq!(world.read(&table, b"a").await.unwrap().unwrap(), "1");
+}
+
+// The news of a key that is disabled while a table is being made under it comes before the table is in the catalogue.
+#[tokio::test]
+async fn r52_a_key_that_is_disabled_while_a_table_is_made_is_noticed() {
+    let world = Arc::new(World::new().await);
+    for delay_micros in (0..4_000).step_by(150) {
+        let key = world.create_key().await;
+        let name = format!("made-{delay_micros}");
+        let making = {
+            let (world, key, name) = (Arc::clone(&world), key.clone(), name.clone());
+            tokio::spawn(
+                async move { world.engine.create(&caller(), new_table(&name, Some(&key))).await.ok() },
+            )
+        };
+        tokio::time::sleep(Duration::from_micros(delay_micros)).await;
+        world.kms_call("DisableKey", json!({"KeyId": key})).await;
+        if let Some(table) = making.await.unwrap() {
+            world.eventually(|| table.record().inaccessible_millis.is_some()).await;
+            world.kms_call("EnableKey", json!({"KeyId": key})).await;
+            world.eventually(|| table.record().inaccessible_millis.is_none()).await;
+        } else {
+            assert!(world.engine.table(&"000000000000".into(), &"us-east-1".into(), &name).is_none());
+        }
+    }
+}
+
+// A switch ends while the old key is disabled, or the new one: what is shown afterwards is true of the key that the
+// table is under then.
+#[tokio::test]
+async fn r14_r52_a_key_that_is_disabled_at_the_end_of_a_switch_marks_only_its_own_tables() {
+    let world = World::new().await;
+    for round in 0..24_u64 {
+        let [old, new] = [world.create_key().await, world.create_key().await];
+        let table = world.create_table(&format!("switched-{round}"), Some(&old)).await;
+        world.put(&table, b"a", b"1").await.unwrap();
+        // To another key, and to the service's own.
+        let to = (round % 3 != 0).then_some(new.as_str());
+        world.engine.switch_key(&table, &caller(), to).await.unwrap();
+        tokio::time::sleep(Duration::from_micros(round * 100)).await;
+        let lost = if round % 2 == 0 { &old } else { &new };
+        world.kms_call("DisableKey", json!({"KeyId": lost})).await;
+        world.eventually(|| table.record().switch.is_none()).await;
+        let under_lost = || table.record().protection.key_arn == *lost;
+        world.eventually(|| table.record().inaccessible_millis.is_some() == under_lost()).await;
+        // It stays so: no news is still on its way.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(table.record().inaccessible_millis.is_some(), under_lost(), "round {round}");
+        assert_eq!(world.read(&table, b"a").await.is_err(), under_lost());
+        world.kms_call("EnableKey", json!({"KeyId": lost})).await;
+        world.eventually(|| table.record().inaccessible_millis.is_none()).await;
+        assert_eq!(world.read(&table, b"a").await.unwrap().unwrap(), "1");
+    }
+}
+
+// The news comes while the table is being opened with the key: what was opened goes, though nobody asks.
+#[tokio::test]
+async fn r52_a_key_that_is_disabled_while_its_table_is_opened_leaves_nothing_open() {
+    let world = Arc::new(World::new().await);
+    let key = world.create_key().await;
+    let table = world.create_table("opened", Some(&key)).await;
+    world.put(&table, b"a", b"1").await.unwrap();
+    for delay_micros in (0..3_000).step_by(150) {
+        world.clock.0.fetch_add(60_000, Ordering::Relaxed);
+        world.engine.step().await;
+        let reading = {
+            let (world, table) = (Arc::clone(&world), Arc::clone(&table));
+            tokio::spawn(async move { world.read(&table, b"a").await })
+        };
+        tokio::time::sleep(Duration::from_micros(delay_micros)).await;
+        world.kms_call("DisableKey", json!({"KeyId": key})).await;
+        let _ = reading.await.unwrap();
+        world.eventually(|| table.record().inaccessible_millis.is_some() && table.opening().is_none()).await;
+        world.kms_call("EnableKey", json!({"KeyId": key})).await;
+        world.eventually(|| table.record().inaccessible_millis.is_none()).await;
+    }
 }

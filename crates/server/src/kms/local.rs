@@ -118,6 +118,10 @@ impl LocalTableKms {
 
 #[async_trait]
 impl TableKms for LocalTableKms {
+    fn is_silent(&self) -> bool {
+        false
+    }
+
     async fn service_key(&self, region: &str) -> Result<KeyDescription, TableKmsError> {
         let key = self.0.service_key(region).await.map_err(|error| refusal(&error, ""))?;
         Ok(KeyDescription { arn: key.arn.to_string(), manager: KeyManager::Service })

@@ -20,6 +20,7 @@ pub mod policy;
 pub mod remote;
 mod rows;
 pub mod service;
+mod silence;
 pub(crate) mod state;
 mod table_events;
 pub mod table_kms;

@@ -38,6 +38,7 @@ use super::identifier::split_key_arn;
 use super::key::Place;
 use super::local::LocalTableKms;
 use super::managed::DYNAMODB_ALIAS;
+use super::silence::Silence;
 use super::table_events::refusal;
 use super::table_kms::{KeyDescription, KeyManager, NewTableKey, TableContext, TableKms, TableKmsError};
 use crate::auth::Caller;
@@ -50,6 +51,7 @@ pub struct RemoteTableKms {
     // The client for the wire that trusts a CA of the operator's; the SDK's own otherwise.
     http_client: Option<SharedHttpClient>,
     clients: Mutex<HashMap<String, Client>>,
+    silence: Silence,
 }
 
 impl RemoteTableKms {
@@ -61,7 +63,14 @@ impl RemoteTableKms {
         credentials: Credentials,
     ) -> Result<Self, CaBundleError> {
         let http_client = ca_bundle::client_from_environment()?;
-        Ok(Self { local, endpoint: endpoint.into(), credentials, http_client, clients: Mutex::default() })
+        Ok(Self {
+            local,
+            endpoint: endpoint.into(),
+            credentials,
+            http_client,
+            clients: Mutex::default(),
+            silence: Silence::default(),
+        })
     }
 
     /// The credentials in `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, if there is one,
@@ -115,9 +124,25 @@ impl RemoteTableKms {
         arn.ends_with(&format!(":{DYNAMODB_ALIAS}")) || self.local.holds_built_in(&arn)
     }
 
+    // Calls the key service, and remembers whether it answered.
+    async fn ask<T, E: ProvideErrorMetadata + RequestId + std::error::Error + 'static>(
+        &self,
+        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, TableKmsError> {
+        let outcome = call.await.map_err(|error| failure(&error));
+        self.silence.learn(outcome, self.now_millis())
+    }
+
+    fn check_silence(&self) -> Result<(), TableKmsError> {
+        self.silence.check(self.now_millis())
+    }
+
+    fn now_millis(&self) -> i64 {
+        self.local.kms().now_millis()
+    }
+
     async fn describe(&self, caller: &Caller, key: &str) -> Result<KeyMetadata, TableKmsError> {
-        let described = self.client(&caller.region).describe_key().key_id(key).send().await;
-        let described = described.map_err(|error| failure(&error))?;
+        let described = self.ask(self.client(&caller.region).describe_key().key_id(key).send()).await?;
         let nothing = || TableKmsError::Unreachable("DescribeKey was answered without a key".to_owned());
         described.key_metadata.ok_or_else(nothing)
     }
@@ -125,6 +150,10 @@ impl RemoteTableKms {
 
 #[async_trait]
 impl TableKms for RemoteTableKms {
+    fn is_silent(&self) -> bool {
+        self.silence.is_silent()
+    }
+
     async fn service_key(&self, region: &str) -> Result<KeyDescription, TableKmsError> {
         self.local.service_key(region).await
     }
@@ -133,6 +162,7 @@ impl TableKms for RemoteTableKms {
         if self.is_local(caller, key) {
             return self.local.describe_key(caller, key).await;
         }
+        self.check_silence()?;
         let outcome = self.describe(caller, key).await;
         let found = outcome.as_ref().ok().and_then(|metadata| metadata.arn.as_deref());
         let event = self.local.kms().describe_event(caller, key, found);
@@ -154,7 +184,8 @@ impl TableKms for RemoteTableKms {
         let constraints =
             GrantConstraints::builder().set_encryption_context_subset(Some(pairs(context))).build();
         let operations = TABLE_OPERATIONS.map(GrantOperation::from).to_vec();
-        let created = self
+        self.check_silence()?;
+        let call = self
             .client_of(key_arn, context)
             .create_grant()
             .key_id(key_arn)
@@ -162,9 +193,9 @@ impl TableKms for RemoteTableKms {
             .retiring_principal(&principal)
             .set_operations(Some(operations))
             .constraints(constraints)
-            .send()
-            .await;
-        let outcome = created.map_err(|error| failure(&error)).and_then(|created| {
+            .send();
+        let created = self.ask(call).await;
+        let outcome = created.and_then(|created| {
             let nothing =
                 || TableKmsError::Unreachable("CreateGrant was answered without a grant".to_owned());
             created.grant_id.ok_or_else(nothing)
@@ -183,15 +214,16 @@ impl TableKms for RemoteTableKms {
         if self.local.holds_built_in(key_arn) {
             return self.local.generate_table_key(key_arn, context).await;
         }
-        let generated = self
+        self.check_silence()?;
+        let call = self
             .client_of(key_arn, context)
             .generate_data_key()
             .key_id(key_arn)
             .key_spec(DataKeySpec::Aes256)
             .set_encryption_context(Some(pairs(context)))
-            .send()
-            .await;
-        let outcome = generated.map_err(|error| failure(&error)).and_then(|generated| {
+            .send();
+        let generated = self.ask(call).await;
+        let outcome = generated.and_then(|generated| {
             let nothing =
                 || TableKmsError::Unreachable("GenerateDataKey was answered without a key".to_owned());
             let plaintext = generated.plaintext.and_then(secret).ok_or_else(nothing)?;
@@ -212,15 +244,16 @@ impl TableKms for RemoteTableKms {
         if self.local.holds_built_in(key_arn) {
             return self.local.decrypt_table_key(caller, key_arn, wrapped, context).await;
         }
-        let decrypted = self
+        self.check_silence()?;
+        let call = self
             .client_of(key_arn, context)
             .decrypt()
             .key_id(key_arn)
             .ciphertext_blob(Blob::new(wrapped))
             .set_encryption_context(Some(pairs(context)))
-            .send()
-            .await;
-        let outcome = decrypted.map_err(|error| failure(&error)).and_then(|decrypted| {
+            .send();
+        let decrypted = self.ask(call).await;
+        let outcome = decrypted.and_then(|decrypted| {
             let nothing = || TableKmsError::Unreachable("Decrypt was answered without a key".to_owned());
             decrypted.plaintext.and_then(secret).ok_or_else(nothing)
         });
@@ -238,8 +271,8 @@ impl TableKms for RemoteTableKms {
             return self.local.has_grant(key_arn, grant_id, context).await;
         }
         let client = self.client_of(key_arn, context);
-        let listed = client.list_grants().key_id(key_arn).grant_id(grant_id).send().await;
-        let listed = listed.map_err(|error| failure(&error))?;
+        self.check_silence()?;
+        let listed = self.ask(client.list_grants().key_id(key_arn).grant_id(grant_id).send()).await?;
         Ok(listed.grants().iter().any(|grant| grant.grant_id() == Some(grant_id)))
     }
 
@@ -257,8 +290,8 @@ impl TableKms for RemoteTableKms {
         let mut ids = Vec::new();
         let mut marker = None;
         loop {
-            let listed = client.list_grants().key_id(key_arn).set_marker(marker).send().await;
-            let listed = listed.map_err(|error| failure(&error))?;
+            self.check_silence()?;
+            let listed = self.ask(client.list_grants().key_id(key_arn).set_marker(marker).send()).await?;
             for grant in listed.grants() {
                 let context = grant.constraints().and_then(|bounds| bounds.encryption_context_subset());
                 if grant.grantee_principal() == Some(&principal) && context == Some(&pairs) {
@@ -282,8 +315,9 @@ impl TableKms for RemoteTableKms {
             return self.local.retire_grant(key_arn, grant_id, context).await;
         }
         let client = self.client_of(key_arn, context);
-        let retired = client.retire_grant().key_id(key_arn).grant_id(grant_id).send().await;
-        let outcome = retired.map(|_| ()).map_err(|error| failure(&error));
+        self.check_silence()?;
+        let retired = self.ask(client.retire_grant().key_id(key_arn).grant_id(grant_id).send()).await;
+        let outcome = retired.map(|_| ());
         let event = self.local.kms().retire_grant_event(key_arn, grant_id, context);
         self.local.kms().finish(event, outcome).await
     }

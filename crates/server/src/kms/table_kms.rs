@@ -16,6 +16,9 @@ pub trait TableKms: Send + Sync {
     /// The service-owned key of `region`, made at first use; always of this process's own key service.
     async fn service_key(&self, region: &str) -> Result<KeyDescription, TableKmsError>;
 
+    /// Whether the last call of a key service over the network was not answered.
+    fn is_silent(&self) -> bool;
+
     /// Resolves `key` (id, ARN, alias name or alias ARN) for `caller`, who selects it for a table.
     /// Says `Refused` unless it is a symmetric encryption key of the caller's account and region. In which state it is, is
     /// for the call to judge that needs it to be usable: `create_grant`.

@@ -1,0 +1,160 @@
+//! What becomes of a table when its key's state changes.
+//!
+//! News of a key says only that something changed. What it means for a table is judged from the table's record and
+//! the key as they are when the table's turn has come.
+//!
+//! INVARIANT (the mark is the record's): a table is marked inaccessible, or accessible, under its turn, by what
+//! was judged of the record that is marked. A creation or a switch that ends while news is on its way brings the table
+//! under another key; so whoever ends one looks at the table once more.
+
+use std::sync::Arc;
+
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::access::{AccessError, grant_missing};
+use super::catalogue::Engine;
+use super::record::{Protection, TableRecord};
+use super::table::{Opening, Refusal, Table};
+use super::table_options::PassingStatus;
+use crate::kms::table_kms::{KeyManager, TableKmsError};
+use crate::kms::{KeyChange, KeyEvent};
+use crate::storage::StorageError;
+
+impl Engine {
+    /// Follows the news of keys until nobody tells any more.
+    pub(super) async fn follow_keys(&self, mut news: Receiver<KeyChange>) {
+        loop {
+            match news.recv().await {
+                Ok(KeyChange { key_arn, event }) => match event {
+                    KeyEvent::GrantRevoked { grant_id } | KeyEvent::GrantRetired { grant_id } => {
+                        self.look_at_tables(|of| *of.key_arn == *key_arn && of.grants.contains(&grant_id))
+                            .await;
+                    }
+                    KeyEvent::Enabled
+                    | KeyEvent::Disabled
+                    | KeyEvent::PendingDeletion
+                    | KeyEvent::Deleted => self.look_at_tables(|of| *of.key_arn == *key_arn).await,
+                },
+                Err(RecvError::Lagged(_)) => self.look_at_tables(|_| true).await,
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    /// Looks at the tables whose protection is of some kind.
+    pub(super) async fn look_at_tables(&self, concerned: impl Fn(&Protection) -> bool) {
+        for table in self.all_tables() {
+            let record = table.record();
+            if concerned(&record.protection)
+                && let Err(error) = self.look_at_table(&table).await
+            {
+                tracing::warn!(table = %record.id, %error, "the state of the table's key could not be recorded");
+            }
+        }
+    }
+
+    /// Looks at the state of a table's key and at its grants, where they are this process's own and bite at once, and
+    /// has the table follow.
+    pub(super) async fn look_at_table(&self, table: &Arc<Table>) -> Result<(), StorageError> {
+        if !self.parts.push_key_state || self.is_remote(&table.record()) {
+            return Ok(());
+        }
+        // Nobody is waited for before what was opened with a key that cannot be used is gone.
+        if let Some(opening) = table.take_opening(|opening| !opening.key_is_usable()) {
+            wipe(opening, self.refusal_now(&table.record()));
+        }
+        let turn = table.turn.lock().await;
+        let record = table.record();
+        if record.deleting || self.is_remote(&record) {
+            return Ok(());
+        }
+        if record.protection.manager == KeyManager::Service
+            || (self.parts.kms.check_usable(&record.protection.key_arn).is_ok()
+                && self.has_grants(&record).await)
+        {
+            return self.mark_accessible(table).await;
+        }
+        if let Some(opening) = table.take_opening(|_| true) {
+            wipe(opening, self.refusal_now(&record));
+        }
+        if record.options.passing_status(self.clock().now_millis()) == Some(PassingStatus::Creating) {
+            // On the service such a table never comes to be.
+            drop(turn);
+            return self.delete(table).await;
+        }
+        self.mark_inaccessible(table, None).await
+    }
+
+    /// The key service refused the key of `judged`: what was opened with it is wiped, at once, and the table is
+    /// inaccessible, unless it has come under another key meanwhile. Requests under way answer `why`.
+    pub(super) async fn lose(
+        &self,
+        table: &Arc<Table>,
+        judged: &TableRecord,
+        why: TableKmsError,
+    ) -> Result<(), StorageError> {
+        let is_under_it = |opening: &Opening| {
+            opening.is_guarded() && opening.keyring().table_key().key_arn == judged.protection.key_arn
+        };
+        if let Some(opening) = table.take_opening(is_under_it) {
+            wipe(opening, why.clone());
+        }
+        let _turn = table.turn.lock().await;
+        if table.record().protection != judged.protection {
+            return Ok(());
+        }
+        if let Some(opening) = table.take_opening(|_| true) {
+            wipe(opening, why.clone());
+        }
+        self.mark_inaccessible(table, Some(why)).await
+    }
+
+    // Why the key service of this process would refuse the table's key now.
+    fn refusal_now(&self, record: &TableRecord) -> TableKmsError {
+        match self.parts.kms.check_usable(&record.protection.key_arn) {
+            Err(refusal) => refusal,
+            // What is left are the grants, or a key that is back already: whoever asks again learns of it.
+            Ok(()) => grant_missing(record),
+        }
+    }
+
+    /// Records since when the key cannot be used, and what the key service said. The caller holds the table's turn.
+    pub(super) async fn mark_inaccessible(
+        &self,
+        table: &Table,
+        error: Option<TableKmsError>,
+    ) -> Result<(), StorageError> {
+        let now_millis = self.clock().now_millis();
+        let record = table.record();
+        if let Some(error) = error {
+            let key_status = self.pushed_status(&record.protection.key_arn).map(|status| status.seen());
+            table.set_refusal(Some(Refusal { error, since_millis: now_millis, key_status }));
+        }
+        if record.inaccessible_millis.is_none() {
+            let refusal = table.refusal().map(|refusal| refusal.error.to_string());
+            tracing::warn!(table = %record.id, key = %record.protection.key_arn, refusal,
+                "the table is inaccessible: its key cannot be used; enable the key to have it back");
+            self.save(table, TableRecord { inaccessible_millis: Some(now_millis), ..(*record).clone() })
+                .await?;
+        }
+        Ok(())
+    }
+
+    // The key can be used, or can be used again. The caller holds the table's turn.
+    async fn mark_accessible(&self, table: &Table) -> Result<(), StorageError> {
+        table.set_refusal(None);
+        let record = table.record();
+        if record.inaccessible_millis.is_some() {
+            tracing::info!(table = %record.id, "the table is accessible again");
+            self.save(table, TableRecord { inaccessible_millis: None, ..(*record).clone() }).await?;
+        }
+        Ok(())
+    }
+}
+
+fn wipe(opening: Arc<Opening>, why: TableKmsError) {
+    let why = AccessError::Key(why);
+    opening.table.forget(why.clone());
+    tokio::spawn(async move { opening.table.abandon(why).await });
+}
