@@ -1,11 +1,12 @@
 """The three kinds of key a table can have, and SSESpecification (R8 to R12)."""
 
 import json
+import time
 
 import pytest
 from support import trail
 from support.tables import (
-    create_table, customer_key, describe, error_of, item, refused, sse, unique, wait_switched,
+    create_table, customer_key, describe, error_of, item, refused, sse, unique, wait_switched, wait_until,
 )
 
 
@@ -32,6 +33,27 @@ def r08_the_service_owned_key_is_the_default_and_invisible(own_server, specifica
     assert aws_key(kms) is None
     assert kms.list_retirable_grants(RetiringPrincipal="dynamodb.us-east-1.amazonaws.com")["Grants"] == []
     # The trail holds what this test itself asked of KMS, and nothing that DynamoDB did.
+    assert [e["eventName"] for e in trail.events(own_server) if "dynamodb" in json.dumps(e["userIdentity"])] == []
+
+
+def r08_the_service_owned_key_is_renewed_every_365_days(own_server):
+    """New material encrypts from then on; tables from before open, and the customer learns of nothing."""
+    materials = lambda: {path.name for path in (own_server.data / "store" / "system" / "materials").iterdir()}
+    old = create_table(own_server.dynamodb)
+    own_server.dynamodb.put_item(TableName=old, Item=item("a"))
+    before = materials()
+    own_server.advance(364 * 86_400)
+    own_server.dynamodb.list_tables()
+    time.sleep(1.5)
+    assert materials() == before
+    own_server.advance(86_400)
+    wait_until(lambda: len(materials()) == len(before) + 1, "fresh material")
+    new = create_table(own_server.dynamodb)
+    own_server.dynamodb.put_item(TableName=new, Item=item("a"))
+    own_server.restart(crash=True)
+    for table in (old, new):
+        assert own_server.dynamodb.get_item(TableName=table, Key=item("a"))["Item"]
+    assert materials() > before
     assert [e["eventName"] for e in trail.events(own_server) if "dynamodb" in json.dumps(e["userIdentity"])] == []
 
 

@@ -1,4 +1,4 @@
-//! What comes due by itself: the end of keys whose waiting period is over.
+//! What comes due by itself: the end of keys whose waiting period is over, and fresh material for the service's own keys.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -38,14 +38,15 @@ impl Kms {
             self.run_due(now).await?;
             // A key that was scheduled meanwhile has lowered the value already; it is only ever too low.
             let state = self.state();
-            let deletions = state.places().flat_map(|(_, keys)| keys.keys.values());
-            let next = deletions.filter_map(|key| key.record.deletion_millis).min();
+            let keys = state.places().flat_map(|(_, keys)| keys.keys.values());
+            let next = keys.filter_map(|key| key.due_millis()).min();
             self.next_due_millis.store(next.unwrap_or(i64::MAX), Ordering::Release);
         }
         Ok(())
     }
 
-    /// Destroys every key whose waiting period was over at `now_millis`; returns how many.
+    /// Destroys every key whose waiting period was over at `now_millis`, and renews the service's own keys whose material
+    /// was a year old then; returns how many were destroyed.
     ///
     /// Such a key is treated as gone from that moment on, whether this has run
     /// or not; this removes its material, aliases and grants for good.
@@ -55,6 +56,7 @@ impl Kms {
             let keys = state.places().flat_map(|(_, keys)| keys.keys.values());
             keys.filter(|key| key.is_expired(now_millis)).cloned().collect()
         };
+        self.renew_service_keys(now_millis).await?;
         for key in &due {
             let turn = self.turn().await;
             let event = Event {
@@ -74,6 +76,27 @@ impl Kms {
             self.commit(turn, vec![Change::Destroy(Arc::clone(key))], Some(event)).await?;
         }
         Ok(due.len())
+    }
+
+    // What was encrypted before stays so: old material opens what names it. Nobody can see these keys, so no event
+    // tells of it (R8).
+    async fn renew_service_keys(self: &Arc<Self>, now_millis: i64) -> Result<(), KmsError> {
+        let due: Vec<_> = {
+            let state = self.state();
+            let keys = state.places().flat_map(|(_, keys)| keys.keys.values());
+            keys.filter(|key| key.is_to_be_renewed(now_millis)).map(|key| key.arn.clone()).collect()
+        };
+        for key_arn in due {
+            let turn = self.turn().await;
+            // Somebody else's turn may have done it.
+            let Some(key) = self.key_by_arn(&key_arn).filter(|key| key.is_to_be_renewed(now_millis)) else {
+                continue;
+            };
+            let mut renewed = (*key).clone();
+            renewed.materials.push(Arc::new(self.new_material(now_millis)));
+            self.commit(turn, vec![Change::NewMaterial(renewed)], None).await?;
+        }
+        Ok(())
     }
 }
 

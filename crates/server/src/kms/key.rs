@@ -82,6 +82,19 @@ impl Key {
         self.materials.last().expect("a key is made with its first material")
     }
 
+    /// When something comes due for the key by itself: its end, or, for a service-owned key, fresh material (R8).
+    pub fn due_millis(&self) -> Option<i64> {
+        let renewal_millis = (self.record.manager == KeyManager::Service)
+            .then(|| self.current_material().created_millis + RENEWAL_MILLIS);
+        [self.record.deletion_millis, renewal_millis].into_iter().flatten().min()
+    }
+
+    /// Whether it is a service-owned key whose material is a year old.
+    pub fn is_to_be_renewed(&self, now_millis: i64) -> bool {
+        self.record.manager == KeyManager::Service
+            && self.current_material().created_millis + RENEWAL_MILLIS <= now_millis
+    }
+
     /// Whether the waiting period before deletion is over, so that the key counts as gone.
     pub fn is_expired(&self, now_millis: i64) -> bool {
         self.record.state == KeyState::PendingDeletion
@@ -113,6 +126,9 @@ impl Key {
         changed
     }
 }
+
+/// Service-owned keys get fresh material every 365 days.
+const RENEWAL_MILLIS: i64 = 365 * 24 * 60 * 60 * 1_000;
 
 /// A key's row. Everything but the material.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

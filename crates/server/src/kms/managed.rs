@@ -23,13 +23,7 @@ impl Kms {
     /// A key with fresh material, not yet part of any state.
     pub(crate) fn new_key(&self, place: &Place, record: KeyRecord) -> Key {
         let id: Arc<str> = uuid(self.random()).into();
-        let mut material_id = [0; 32];
-        self.random().fill(&mut material_id);
-        let material = KeyMaterial {
-            id: material_id,
-            created_millis: record.created_millis,
-            secret: SecretKey::generate(self.random()),
-        };
+        let material = self.new_material(record.created_millis);
         Key {
             arn: place.key_arn(&id).into(),
             id,
@@ -38,6 +32,13 @@ impl Kms {
             record,
             materials: vec![Arc::new(material)],
         }
+    }
+
+    /// Fresh material, not yet part of any key.
+    pub(super) fn new_material(&self, created_millis: i64) -> KeyMaterial {
+        let mut id = [0; 32];
+        self.random().fill(&mut id);
+        KeyMaterial { id, created_millis, secret: SecretKey::generate(self.random()) }
     }
 
     /// A fresh grant id: 64 hexadecimal digits.

@@ -34,7 +34,7 @@ pub struct Kms {
     turn: Arc<Mutex<()>>,
     news: broadcast::Sender<KeyChange>,
     calls: RwLock<HashMap<Arc<str>, OperationCalls>>,
-    // INVARIANT (due keys): no key's deletion time is before this. Lowered while the state is
+    // INVARIANT (due keys): nothing comes due for a key before this. Lowered while the state is
     // locked for writing, raised while it is locked for reading, so no lowering is lost.
     pub(super) next_due_millis: AtomicI64,
 }
@@ -203,8 +203,8 @@ impl Kms {
             kms.store.commit(batch).await?;
             let news: Vec<KeyChange> = {
                 let mut state = kms.state.write();
-                for deletion_millis in changes.iter().filter_map(Change::deletion_millis) {
-                    kms.next_due_millis.fetch_min(deletion_millis, Ordering::AcqRel);
+                for due_millis in changes.iter().filter_map(Change::due_millis) {
+                    kms.next_due_millis.fetch_min(due_millis, Ordering::AcqRel);
                 }
                 changes.into_iter().filter_map(|change| state.apply(change)).collect()
             };

@@ -29,6 +29,8 @@ pub(crate) enum Change {
     NewKey(Key),
     /// A key whose record has changed.
     Key(Key),
+    /// A key with one material more, the last.
+    NewMaterial(Key),
     /// A key that has come to its end: material, aliases and grants go with it.
     Destroy(Arc<Key>),
     /// A new alias, or one that points elsewhere now.
@@ -142,7 +144,7 @@ impl State {
     pub fn apply(&mut self, change: Change) -> Option<KeyChange> {
         let told = |key: &Key, event| Some(KeyChange { key_arn: Arc::clone(&key.arn), event });
         match change {
-            Change::NewKey(key) => {
+            Change::NewKey(key) | Change::NewMaterial(key) => {
                 self.put_key(key);
                 None
             }
@@ -224,6 +226,11 @@ impl Change {
                         .put(rows::material_row(&key.place, &key.id, number), rows::material_value(material));
                 }
             }
+            Self::NewMaterial(key) => {
+                let number = key.materials.len() - 1;
+                let value = rows::material_value(key.current_material());
+                batch.put(rows::material_row(&key.place, &key.id, number), value);
+            }
             Self::Key(key) => batch.put(rows::key_row(&key.place, &key.id), rows::json_value(&key.record)),
             Self::Destroy(key) => {
                 batch.delete(rows::key_row(&key.place, &key.id));
@@ -254,6 +261,7 @@ impl Change {
     pub fn new_materials(&self) -> &[Arc<KeyMaterial>] {
         match self {
             Self::NewKey(key) => &key.materials,
+            Self::NewMaterial(key) => key.materials.last().map_or(&[], std::slice::from_ref),
             _ => &[],
         }
     }
@@ -268,10 +276,10 @@ impl Change {
         }
     }
 
-    /// When the changed key ends, if it does.
-    pub fn deletion_millis(&self) -> Option<i64> {
+    /// When something comes due for the changed key.
+    pub fn due_millis(&self) -> Option<i64> {
         match self {
-            Self::NewKey(key) | Self::Key(key) => key.record.deletion_millis,
+            Self::NewKey(key) | Self::Key(key) | Self::NewMaterial(key) => key.due_millis(),
             _ => None,
         }
     }
@@ -279,7 +287,7 @@ impl Change {
     /// The place that changes.
     pub fn place(&self) -> &Place {
         match self {
-            Self::NewKey(key) | Self::Key(key) => &key.place,
+            Self::NewKey(key) | Self::Key(key) | Self::NewMaterial(key) => &key.place,
             Self::Destroy(key) | Self::GrantRetired(key, _) | Self::GrantRevoked(key, _) => &key.place,
             Self::Alias(place, ..) | Self::AliasGone(place, _) | Self::Grant(place, _) => place,
         }

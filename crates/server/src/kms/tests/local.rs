@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::auth::PrincipalKind;
+use crate::kms::cipher::named;
 use crate::kms::table_kms::{KeyManager, TableContext, TableKms, TableKmsError};
 use crate::kms::testing::{ACCOUNT, DAY_MILLIS, REGION, World, caller, role, user};
 use crate::kms::{KeyEvent, LocalTableKms};
@@ -119,6 +120,44 @@ async fn service_owned_keys_leave_no_trace() {
 }
 
 // R9, R29: DynamoDB may use the managed key for users who may not use it themselves.
+// A year on the service's own key encrypts with fresh material, and what it encrypted before opens, after a restart too.
+#[tokio::test]
+async fn r08_a_service_owned_key_gets_fresh_material_every_365_days() {
+    let world = World::new().await;
+    let kms = LocalTableKms::new(world.kms.clone());
+    let arn = kms.service_key(REGION).await.unwrap().arn;
+    let materials = |world: &World| -> Vec<_> {
+        world.kms.key_by_arn(&arn).unwrap().materials.iter().map(|one| one.id).collect()
+    };
+    let first = kms.generate_table_key(&arn, &books()).await.unwrap();
+    let made_with = materials(&world);
+    world.clock.advance_millis(365 * DAY_MILLIS - 1);
+    world.kms.settle().await.unwrap();
+    assert_eq!(materials(&world), made_with);
+    world.clock.advance_millis(1);
+    world.kms.settle().await.unwrap();
+    world.kms.settle().await.unwrap();
+    assert_eq!(materials(&world).len(), 2);
+    assert_eq!(materials(&world)[..1], made_with);
+    let second = kms.generate_table_key(&arn, &books()).await.unwrap();
+    assert_eq!(named(&second.wrapped).unwrap().material_id, materials(&world)[1]);
+    let renewed = materials(&world);
+    let world = world.restarted().await;
+    assert_eq!(materials(&world), renewed);
+    let kms = LocalTableKms::new(world.kms.clone());
+    for made in [first, second] {
+        let opened = kms.decrypt_table_key(None, &arn, &made.wrapped, &books()).await.unwrap();
+        assert_eq!(opened.expose(), made.plaintext.expose());
+    }
+    assert!(world.events().await.is_empty());
+    // The next one is due a year after that, however late this one came.
+    world.clock.advance_millis(800 * DAY_MILLIS);
+    world.kms.settle().await.unwrap();
+    world.clock.advance_millis(364 * DAY_MILLIS);
+    world.kms.settle().await.unwrap();
+    assert_eq!(materials(&world).len(), 3);
+}
+
 #[tokio::test]
 async fn the_managed_key_is_made_once_and_works_through_dynamodb_only() {
     let world = World::new().await;
