@@ -446,6 +446,12 @@ pub(crate) fn sort_range_of(
     (start < end).then_some((Bound::Included(start), Bound::Excluded(end)))
 }
 
+/// The stored keys of all items, or of those after one of them.
+pub fn items_after(after: Option<&[u8]>) -> KeyRange {
+    let start = after.map_or(Bound::Included(vec![kind::ITEM]), |after| Bound::Excluded(after.to_vec()));
+    (start, Bound::Excluded(vec![kind::ITEM + 1]))
+}
+
 /// The stored keys of one segment of a parallel Scan. The segments of one
 /// `total` cover all items, none of them twice.
 ///

@@ -157,7 +157,11 @@ impl Engine {
         }
         // Each opening writes a manifest: from now on a store without it is an older copy.
         let manifest_id = opening.table.manifest_id();
-        self.save(table, TableRecord { inaccessible_millis: None, manifest_id, ..(*record).clone() }).await?;
+        self.save(
+            table,
+            TableRecord { inaccessible_millis: None, manifest_id, open: true, ..(*record).clone() },
+        )
+        .await?;
         let opening = Arc::new(opening);
         table.set_opening(Some(Arc::clone(&opening)));
         Ok(opening)
@@ -181,7 +185,7 @@ impl Engine {
         self.parts.random.fill(&mut seed);
         let filter = KeyFilter::new(&seed, Arc::clone(&self.filter_budget));
         Ok(Opening::new(
-            OpenTable::new(database, data_keys, item_cache, filter, record.counted, table.indexes()),
+            OpenTable::new(database, data_keys, item_cache, filter, record, table.indexes()),
             Callers::new(self.parts.callers),
             keyring,
             key_status,

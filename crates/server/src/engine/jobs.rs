@@ -89,6 +89,7 @@ impl Engine {
                 self.work_on_indexes(&table);
             }
             self.complete_filter(&table);
+            self.recount(&table);
             if now_millis - table.counted_millis() >= COUNT_MILLIS {
                 self.save_count(&table, now_millis).await;
                 self.renew_data_keys(&table).await;
@@ -131,6 +132,11 @@ impl Engine {
                 tokio::task::yield_now().await;
             }
         });
+        self.keep_task(task);
+    }
+
+    /// Keeps a task that ends with the engine's work.
+    pub(super) fn keep_task(&self, task: tokio::task::JoinHandle<()>) {
         let mut tasks = self.tasks.lock();
         tasks.retain(|task| !task.is_finished());
         tasks.push(task);
@@ -156,7 +162,7 @@ impl Engine {
         let counted = table.counted_record(opening.table.counted());
         opening.table.close().await?;
         let manifest_id = opening.table.manifest_id().max(counted.manifest_id);
-        let closed = TableRecord { manifest_id, ..counted };
+        let closed = TableRecord { manifest_id, open: !opening.table.exactness.is_exact(), ..counted };
         if closed != *table.record() {
             self.save(table, closed).await?;
         }

@@ -133,6 +133,7 @@ impl Engine {
             manifest_id: 0,
             switches_millis: Vec::new(),
             counted: Counted::default(),
+            open: false,
             next_index: first_index() + u16::try_from(new.indexes.len()).unwrap_or(u16::MAX - 1),
             indexes: (first_index()..).zip(new.indexes).map(|(number, index)| index.record(number)).collect(),
             options,

@@ -16,6 +16,7 @@ mod lifecycle;
 mod names;
 mod open_table;
 pub mod record;
+mod recount;
 mod renewal;
 mod switch;
 mod table;

@@ -1,12 +1,11 @@
 //! A table that is open: its database, its keys, and the rules of reading and writing rows.
 
-use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use parking_lot::RwLock;
-use strongroom_model::key::kind;
+use strongroom_model::key::{items_after, kind};
 use strongroom_model::stored;
 use strongroom_seal::data_keys::DataKeys;
 use tokio::sync::{Mutex, MutexGuard};
@@ -15,7 +14,8 @@ use super::access::AccessError;
 use super::index::{CollectionFull, IndexSet, IndexWrites, Upkeep, collection_bytes};
 use super::item_cache::{Entry, ItemCache};
 use super::key_filter::KeyFilter;
-use super::record::Counted;
+use super::record::{Counted, TableRecord};
+use super::recount::Exactness;
 use crate::storage::{Batch, Database, Order, Scan, StorageError, Visibility, Written};
 
 /// One opening of a table.
@@ -30,6 +30,7 @@ pub struct OpenTable {
     last_sequence: AtomicU64,
     items: AtomicI64,
     bytes: AtomicI64,
+    pub(super) exactness: Exactness,
     // Why the table was taken from those who use it, once it was.
     gone: OnceLock<AccessError>,
     // Whether there are indexes: a table without any looks no further.
@@ -85,7 +86,7 @@ impl OpenTable {
         data_keys: Arc<DataKeys>,
         cache: Arc<ItemCache>,
         filter: KeyFilter,
-        counted: Counted,
+        record: &TableRecord,
         indexes: Arc<IndexSet>,
     ) -> Self {
         Self {
@@ -100,8 +101,9 @@ impl OpenTable {
             latches: Box::new(std::array::from_fn(|_| Mutex::new(()))),
             collection_latches: Box::new(std::array::from_fn(|_| Mutex::new(()))),
             last_sequence: AtomicU64::new(0),
-            items: AtomicI64::new(counted.items),
-            bytes: AtomicI64::new(counted.bytes),
+            items: AtomicI64::new(record.counted.items),
+            bytes: AtomicI64::new(record.counted.bytes),
+            exactness: Exactness::new(!record.open),
         }
     }
 
@@ -298,9 +300,7 @@ impl OpenTable {
     /// Adds the keys of some items after `after` to the filter. Returns the last one; `None` once the filter is complete,
     /// or given up.
     pub(super) async fn fill_filter(&self, after: Option<&[u8]>) -> Result<Option<Bytes>, AccessError> {
-        let start = after.map_or(Bound::Included(vec![kind::ITEM]), |after| Bound::Excluded(after.to_vec()));
-        let range = (start, Bound::Excluded(vec![kind::ITEM + 1]));
-        let mut rows = self.rows(range, Order::Ascending, false).await?;
+        let mut rows = self.rows(items_after(after), Order::Ascending, false).await?;
         let mut last = None;
         for _ in 0..FILTER_STEP_ITEMS {
             let Some((key, _)) = rows.next().await? else {
@@ -328,7 +328,17 @@ impl OpenTable {
 
     /// How large the table is.
     pub fn counted(&self) -> Counted {
+        self.counted_so_far().at_least_none()
+    }
+
+    // Until a recount, a table that was not closed may have counted more deletions than items.
+    pub(super) fn counted_so_far(&self) -> Counted {
         Counted { items: self.items.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
+    }
+
+    pub(super) fn add_to_counts(&self, items: i64, bytes: i64) {
+        self.items.fetch_add(items, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// The number of the newest manifest.
@@ -419,10 +429,7 @@ impl OpenTable {
             stored.and_then(|stored| stored::item_bytes(stored).ok()).map_or(0, |bytes| bytes as i64)
         };
         let items = i64::from(after.is_some()) - i64::from(before.is_some());
-        if items != 0 {
-            self.items.fetch_add(items, Ordering::Relaxed);
-        }
-        self.bytes.fetch_add(bytes(after) - bytes(before), Ordering::Relaxed);
+        self.add_to_counts(items, bytes(after) - bytes(before));
     }
 
     /// From now on, writes maintain these indexes; those that are under way may still maintain the former ones.
@@ -487,6 +494,15 @@ impl OpenTable {
 
     pub(super) fn database(&self) -> &Database {
         &self.database
+    }
+
+    // The latches of all keys: nobody writes while they are held.
+    pub(super) async fn all_latches(&self) -> Vec<MutexGuard<'_, ()>> {
+        let mut held = Vec::with_capacity(LATCHES);
+        for latch in self.latches.iter() {
+            held.push(latch.lock().await);
+        }
+        held
     }
 
     // The latches of several keys, taken in their order, so that nobody waits for each other.

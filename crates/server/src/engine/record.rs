@@ -54,6 +54,9 @@ pub struct TableRecord {
     pub switches_millis: Vec<i64>,
     /// Items and bytes when they were last counted; they may lag behind by seconds.
     pub counted: Counted,
+    /// Whether it was opened and not closed since: then the figures may be behind by more than seconds.
+    #[serde(default)]
+    pub open: bool,
     /// The secondary indexes, in the order in which they were made.
     #[serde(default)]
     pub indexes: Vec<IndexRecord>,
@@ -72,6 +75,13 @@ pub struct Counted {
     pub items: i64,
     /// Their size as the service counts it.
     pub bytes: i64,
+}
+
+impl Counted {
+    /// The same, with nothing below zero.
+    pub fn at_least_none(self) -> Self {
+        Self { items: self.items.max(0), bytes: self.bytes.max(0) }
+    }
 }
 
 /// The key that protects a table.

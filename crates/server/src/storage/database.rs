@@ -111,6 +111,21 @@ impl Scan {
     }
 }
 
+/// The rows as they were at one moment.
+pub struct Snapshot(Arc<slatedb::DbSnapshot>);
+
+impl Snapshot {
+    /// The rows between two keys, smallest first. They are read once, so they are not kept in the block cache.
+    pub async fn scan(&self, range: (Bound<Vec<u8>>, Bound<Vec<u8>>)) -> Result<Scan, StorageError> {
+        let options = ScanOptions {
+            durability_filter: DurabilityLevel::Memory,
+            cache_blocks: false,
+            ..ScanOptions::default()
+        };
+        Ok(Scan(self.0.scan_with_options(range, &options).await?))
+    }
+}
+
 impl Database {
     /// Opens the database at `path` of `store`, or creates it.
     ///
@@ -180,6 +195,11 @@ impl Database {
             ..ScanOptions::default()
         };
         Ok(Scan(self.db.scan_with_options(range, &options).await?))
+    }
+
+    /// All rows that are applied now, durable or not.
+    pub fn snapshot(&self) -> Result<Snapshot, StorageError> {
+        Ok(Snapshot(self.db.snapshot()?))
     }
 
     /// Applies a batch; durable once the returned `Written` says so.

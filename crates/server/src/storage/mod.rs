@@ -12,7 +12,7 @@ mod steady_clock;
 pub mod system;
 
 pub use block_cache::BlockCache;
-pub use database::{Batch, Database, Order, Scan, Visibility, Written, prefix_range};
+pub use database::{Batch, Database, Order, Scan, Snapshot, Visibility, Written, prefix_range};
 pub use doors::Doors;
 pub use error::StorageError;
 pub use place::{DataSetting, Place, PlaceError};

@@ -3,11 +3,10 @@
 //! The record says what is to be done; a task does it in small batches and can begin again at any point. See
 //! `docs/formats/table-record.md` for the states.
 
-use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use strongroom_model::key::kind;
+use strongroom_model::key::items_after;
 
 use super::{IndexRecord, IndexState};
 use crate::engine::access::AccessError;
@@ -42,9 +41,7 @@ impl Engine {
             table.building.store(false, Ordering::Release);
         });
         // Closing the engine ends it: it would open tables again.
-        let mut tasks = self.tasks.lock();
-        tasks.retain(|task| !task.is_finished());
-        tasks.push(task);
+        self.keep_task(task);
     }
 
     async fn finish_indexes(&self, table: &Arc<Table>) -> Result<(), AccessError> {
@@ -142,12 +139,7 @@ impl OpenTable {
     /// Makes the entries of the items after `after` in the index of that number, as far as one batch goes.
     /// Returns the last item's stored key once they are durable; `None` where no item was left.
     async fn fill_index(&self, number: u16, after: Option<&[u8]>) -> Result<Option<Vec<u8>>, AccessError> {
-        let start = match after {
-            None => Bound::Included(vec![kind::ITEM]),
-            Some(after) => Bound::Excluded(after.to_vec()),
-        };
-        let range = (start, Bound::Excluded(vec![kind::ITEM + 1]));
-        let mut rows = self.rows(range, Order::Ascending, false).await?;
+        let mut rows = self.rows(items_after(after), Order::Ascending, false).await?;
         let mut keys = Vec::new();
         let mut bytes = 0;
         while keys.len() < BATCH_ITEMS_MAX

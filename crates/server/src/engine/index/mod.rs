@@ -105,11 +105,16 @@ impl IndexSet {
 impl Index {
     /// How large it is.
     pub fn counted(&self) -> Counted {
+        self.counted_so_far().at_least_none()
+    }
+
+    // Until a recount, an index of a table that was not closed may have counted more removals than entries.
+    pub(super) fn counted_so_far(&self) -> Counted {
         let Counters { items, bytes } = &*self.counters;
         Counted { items: items.load(Ordering::Relaxed), bytes: bytes.load(Ordering::Relaxed) }
     }
 
-    fn count(&self, items: i64, bytes: i64) {
+    pub(super) fn count(&self, items: i64, bytes: i64) {
         if items != 0 {
             self.counters.items.fetch_add(items, Ordering::Relaxed);
         }
