@@ -370,6 +370,10 @@ def test_the_rules_of_a_batch(dynamodb, filled):
     write = f"DELETE FROM \"{filled}\" WHERE pk = 'c' AND sk = '1'"
     mixed = ("ValidationException", "Read and write requests together in the same batch is not supported.")
     assert error_of(batch, dynamodb, read, write) == mixed
+    # Also when one of them has another mistake, but not when one is not well formed.
+    assert error_of(batch, dynamodb, f"SELECT * FROM \"{filled}\" WHERE pk = 'a'", write) == mixed
+    assert error_of(batch, dynamodb, read, f"DELETE FROM \"{filled}\" WHERE pk = 'c'") == mixed
+    assert "Error" in batch(dynamodb, read, f"DELETE \"{filled}\"")["Responses"][1]
     twice = ("ValidationException", "Provided list of item keys contains duplicates")
     assert error_of(batch, dynamodb, read, read) == twice
     assert error_of(batch, dynamodb, *[read] * 26)[0] == "ValidationException"

@@ -13,7 +13,9 @@ use super::placeholders::Placeholders;
 use super::tree::{Function, NodeId, NodeKind};
 use super::{ExpressionError, ExpressionKind};
 use crate::attribute::AttributeValue;
-use crate::key::{KeyAttribute, KeySchema, KeyValue, SortCondition};
+use crate::key::{
+    KeyAttribute, KeyError, KeySchema, KeyValue, PARTITION_KEY_BYTES_MAX, SORT_KEY_BYTES_MAX, SortCondition,
+};
 
 /// A parsed `KeyConditionExpression`.
 #[derive(Clone)]
@@ -195,7 +197,7 @@ impl KeyConditions {
         else {
             return Err(ExpressionError::new(NOT_SUPPORTED));
         };
-        check_not_empty(&schema.hash, &hash_values)?;
+        check_partition_values(&schema.hash, &hash_values)?;
         let sort = match &schema.range {
             Some(range) if self.conditions.len() > 1 => {
                 Some(on(range).ok_or_else(|| missed(range))?.sort_condition(range)?)
@@ -225,7 +227,7 @@ impl AttributeCondition {
 
     fn sort_condition(&self, attribute: &KeyAttribute) -> Result<SortCondition, ExpressionError> {
         let values = self.key_values(attribute)?;
-        check_not_empty(attribute, &values)?;
+        check_sort_values(attribute, &values)?;
         let mut values = values.into_iter();
         let mut next = || values.next().ok_or_else(|| ExpressionError::new(NOT_SUPPORTED));
         Ok(match self.operator {
@@ -240,6 +242,25 @@ impl AttributeCondition {
                 return Err(ExpressionError::new(NOT_SUPPORTED));
             }
         })
+    }
+}
+
+/// Refuses values that no partition key has.
+fn check_partition_values(attribute: &KeyAttribute, values: &[KeyValue]) -> Result<(), ExpressionError> {
+    check_not_empty(attribute, values)?;
+    check_sizes(values, PARTITION_KEY_BYTES_MAX, &KeyError::PartitionKeyTooLarge)
+}
+
+/// Refuses values that no sort key has.
+fn check_sort_values(attribute: &KeyAttribute, values: &[KeyValue]) -> Result<(), ExpressionError> {
+    check_not_empty(attribute, values)?;
+    check_sizes(values, SORT_KEY_BYTES_MAX, &KeyError::SortKeyTooLarge)
+}
+
+fn check_sizes(values: &[KeyValue], bytes_max: usize, error: &KeyError) -> Result<(), ExpressionError> {
+    match values.iter().any(|value| value.bytes_length() > bytes_max) {
+        false => Ok(()),
+        true => Err(ExpressionError::new(error.to_string())),
     }
 }
 
@@ -283,6 +304,10 @@ mod tests {
             (":s", json!({"S": "x"})),
             (":s2", json!({"S": "y"})),
             (":e", json!({"S": ""})),
+            (":x1024", json!({"S": "x".repeat(1024)})),
+            (":x1025", json!({"S": "x".repeat(1025)})),
+            (":x2048", json!({"S": "x".repeat(2048)})),
+            (":x2049", json!({"S": "x".repeat(2049)})),
             (":b", json!({"B": "YQ=="})),
             (":type", json!({"S": "S"})),
             (":l", json!({"L": []})),
@@ -303,6 +328,20 @@ mod tests {
             .and_then(|expression| expression.conditions())
             .and_then(|conditions| conditions.for_schema(&schema(range)))
             .map_err(|error| error.message().to_string())
+    }
+
+    #[test]
+    fn what_is_too_large_for_a_key_cannot_be_asked_for() {
+        let large = |source: &str| condition(source, Some(KeyType::S)).map(|_| ());
+        assert_eq!(large("pk = :x2048 AND sk BETWEEN :x1024 AND :x1024"), Ok(()));
+        assert_eq!(large("pk = :x2049 AND sk > :x1025"), Err(KeyError::PartitionKeyTooLarge.to_string()));
+        for sort in ["sk = :x1025", "begins_with(sk, :x1025)", "sk BETWEEN :s AND :x1025"] {
+            assert_eq!(
+                large(&format!("pk = :s AND {sort}")),
+                Err(KeyError::SortKeyTooLarge.to_string()),
+                "{sort}"
+            );
+        }
     }
 
     #[test]

@@ -131,6 +131,15 @@ impl Statement {
         }
     }
 
+    /// Whether a statement is a SELECT, as far as its grammar tells: none where it is no statement, or is not well formed.
+    pub fn is_read(source: &str) -> Option<bool> {
+        match parser::parse(source).ok()?.0 {
+            Syntax::Select(_) => Some(true),
+            Syntax::Insert(_) | Syntax::Update(_) | Syntax::Delete(_) => Some(false),
+            Syntax::Exists | Syntax::Unsupported(_) => None,
+        }
+    }
+
     /// The table's name or ARN.
     pub fn table(&self) -> &str {
         match self {

@@ -2,7 +2,7 @@
 
 use super::{
     AttributeCondition, Comparator, KeyConditionExpression, KeyConditions, NOT_SUPPORTED, Operator,
-    TABLE_CONDITIONS_MAX, TOO_MANY, check_not_empty,
+    TABLE_CONDITIONS_MAX, TOO_MANY, check_partition_values, check_sort_values,
 };
 use crate::expression::ExpressionError;
 use crate::expression::legacy::AttributeComparison;
@@ -56,7 +56,7 @@ impl KeyConditions {
                 ))
             })?;
             let values = condition.key_values(attribute)?;
-            check_not_empty(attribute, &values)?;
+            check_partition_values(attribute, &values)?;
             hash.extend(values);
         }
         if self.conditions.iter().any(|condition| !index.contains(&condition.name)) {
@@ -81,7 +81,7 @@ impl KeyConditions {
                 ))
             })?;
             let values = condition.key_values(attribute)?;
-            check_not_empty(attribute, &values)?;
+            check_sort_values(attribute, &values)?;
             equal.extend(values);
         }
         Ok(IndexCondition { hash, equal, sort })

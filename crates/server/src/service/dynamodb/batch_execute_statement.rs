@@ -32,23 +32,28 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
         return Err(ApiError::validation("The statement was empty."));
     };
     let mut members = Vec::with_capacity(statements.len());
+    // Which statements read; one that is not well formed does neither.
+    let mut reads = Vec::with_capacity(statements.len());
     for mut statement in statements {
         let member = match partiql::take_parameters(&mut statement) {
             Err(error) if error.code == "SerializationException" => return Err(error),
             Err(error) => Err(error),
             Ok(parameters) => member(engine, &request.caller, &statement, &parameters),
         };
+        reads.extend(match &member {
+            Ok(member) => Some(matches!(member.prepared.statement, Statement::Select(_))),
+            // What else is wrong with it is told only when the batch is one.
+            Err(_) => Statement::is_read(input::text(&statement, "Statement").unwrap_or_default()),
+        });
         members.push(member);
     }
-    let is_read = |member: &Member| matches!(member.prepared.statement, Statement::Select(_));
-    let ready = || members.iter().flatten();
-    if ready().any(is_read) && !ready().all(is_read) {
+    if reads.contains(&true) && reads.contains(&false) {
         return Err(ApiError::validation(
             "Read and write requests together in the same batch is not supported.",
         ));
     }
     let mut seen = HashSet::new();
-    for member in ready() {
+    for member in members.iter().flatten() {
         if !seen.insert((member.prepared.found.record().id.to_string(), member.row.clone())) {
             return Err(ApiError::validation("Provided list of item keys contains duplicates"));
         }
