@@ -14,11 +14,11 @@ GARBAGE = ["(", ")", ",", "=", "AND", "OR", "NOT", ":v", "#n", "SET", "a", ".", 
 class Expressions:
     """Writes the expressions of one request and keeps the names and values that they use.
 
-    `attributes` are those that they may use; none means any.
+    `attributes` are those that they may use; none means any. They are left with a mistake, unless that is `strict`.
     """
 
-    def __init__(self, chance, table, attributes=None):
-        self.chance, self.table, self.attributes = chance, table, attributes
+    def __init__(self, chance, table, attributes=None, strict=False):
+        self.chance, self.table, self.attributes, self.strict = chance, table, attributes, strict
         self.names, self.values = {}, {}
 
     def given(self) -> dict:
@@ -60,7 +60,7 @@ class Expressions:
     def attribute(self) -> str:
         """Some attribute's own name, not written yet."""
         chance = self.chance
-        if self.attributes and not chance.mistaken():
+        if self.attributes and (self.strict or not chance.mistaken()):
             return chance.one(self.attributes)
         return chance.one(self.table.keys()) if chance.likely(0.15) else values.name(chance)
 

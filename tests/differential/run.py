@@ -137,6 +137,8 @@ def compare(pair, kind, seed, steps, tally) -> Finding | None:
             explained, where = known.explanation(step, ours, theirs)
         if where:
             return Finding(kind, seed, steps[:number + 1], ours, theirs, where)
+        if step.operation in ("CreateTable", "UpdateTable") and ("Error" in ours) != ("Error" in theirs):
+            return None
         if step.operation == "CreateTable" and "Error" in ours:
             return None
         tally.update(each.name for each in explained)

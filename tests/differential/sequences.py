@@ -277,7 +277,8 @@ class Sequence:
     def scan(self):
         chance = self.chance
         index = self.index()
-        written = Expressions(chance, self.table, self.table.projected(index))
+        # DynamoDB Local evaluates the filter of an index's scan on what the index does not have, too.
+        written = Expressions(chance, self.table, self.table.projected(index), strict=True)
         body = {"FilterExpression": written.condition()} if chance.likely(0.5) else {}
         body |= self.projected(written) | written.given()
         self.read("Scan", body, index)
@@ -346,7 +347,8 @@ class Sequence:
             case "delete" if gone:
                 index = chance.one(gone)
                 table.indexes.remove(index)
-                change = {"GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": index.name}}]}
+                name = index.name if not chance.mistaken() else "absent-index"
+                change = {"GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": name}}]}
             case "create" if len(gone) < 3:
                 # Of attributes that have had a type from the beginning: items of another one break the table in DynamoDB Local.
                 index = tables.global_index(chance, table, f"added{len(self.steps)}", list(table.types))

@@ -11,7 +11,8 @@ KEY_POOLS = {
     "N": [{"N": text} for text in ("1", "2", "10", "-1", "1.0", "0.5", "1E1")],
     "B": [{"B": values.encoded(raw)} for raw in (b"a", b"b", b"ab", b"\x00", b"\xff")],
 }
-WRONG_KEY_VALUES = [{"S": ""}, {"B": ""}, {"BOOL": True}, {"NULL": True}, {"SS": ["a"]}, {"L": []}, {"N": "x"}, {}]
+WRONG_KEY_VALUES = [{"S": ""}, {"B": ""}, {"BOOL": True}, {"NULL": True}, {"SS": ["a"]}, {"L": []}, {"N": "x"}, {}, {"S": "x" * 1025},
+                    {"S": "x" * 2049}]
 
 
 @dataclasses.dataclass

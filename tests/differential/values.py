@@ -20,6 +20,11 @@ WRONG_VALUES = [
     {"S": "a", "N": "1"}, {"L": [{}]}, {"M": {"a": {}}}, {"M": {"a": {"N": "x"}}}, {"NS": ["1", "x"]}, {"SS": ["a", "b", "a"]},
     {"L": [{"SS": []}]}, {"M": {"a": {"SS": ["a", "a"]}}}, {"S": "a", "SS": ["a"]}, {"NS": ["1E200"]},
 ]
+for depth in (31, 32, 33):
+    deep = {"S": "deep"}
+    for _ in range(depth):
+        deep = {"L": [deep]}
+    WRONG_VALUES.append(deep)
 NAMES = ["a", "b", "c", "d", "e", "m", "l"]
 ODD_NAMES = ["name", "size", "a.b", "a-b", "_x", "1a", "é", "Status", "a b", "x" * 40, "#a", "and"]
 TYPES = ["S", "N", "B", "BOOL", "NULL", "SS", "NS", "BS", "L", "M"]
