@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from support import canary
 from support.server import binary
-from support.tables import create_table, customer_key, error_of, fill, scan_all, sse, wait_switched
+from support.tables import create_table, customer_key, error_of, fill, item, scan_all, sse, wait_switched
 
 READ_SECS_MAX = 20
 
@@ -191,3 +191,69 @@ def test_missing_objects_are_noticed(filled):
     victim = objects(server)[0]
     victim.unlink()
     assert examine(server, tables, written, victim) != "unnoticed"
+
+
+def log_of(folder):
+    return sorted((folder / "wal").iterdir())
+
+
+def bytes_of(folder):
+    return {path: path.read_bytes() for path in canary.files([folder])}
+
+
+# Numbers at which storage looks for the log's end, and two at which it does not.
+HOLES = (1, 2, 3, 4, 7, 8, 16)
+
+
+def test_a_hole_in_a_tables_log_is_noticed(own_server, tmp_path):
+    """An object from the middle of a table's write-ahead log is gone: the table is refused, by name, each time it is
+    asked for, nothing is written over the hole, and `verify` finds it before and after. Put back, all is there."""
+    server = own_server
+    table = create_table(server.dynamodb)
+    expected = {f"item-{n}" for n in range(20)}
+    for pk in sorted(expected):
+        server.dynamodb.put_item(TableName=table, Item=item(pk))
+    server.kill()
+    [folder] = (server.data / "store" / "tables").iterdir()
+    assert [int(path.stem) for path in log_of(folder)][:20] == list(range(1, 21))
+    for number in HOLES:
+        hole = folder / "wal" / f"{number:020}.sst"
+        shutil.move(hole, tmp_path / "gone")
+        before = bytes_of(folder)
+        assert verify(server).returncode == 1
+        server.start()
+        for _ in range(2):
+            error = error_of(scan_all, server.client("dynamodb", read_timeout=READ_SECS_MAX), table)
+            assert error and "stored data is damaged" in error[1], (number, error)
+            assert error_of(server.dynamodb.put_item, TableName=table, Item=item("more")), number
+        assert f"tables/{folder.name}/wal/{hole.name}" in server.output(), server.output()
+        server.stop()
+        verified = verify(server)
+        assert verified.returncode == 1 and hole.name in verified.stdout, verified.stdout
+        assert bytes_of(folder) == before, number
+        shutil.move(tmp_path / "gone", hole)
+    server.start()
+    assert set(scan_all(server.dynamodb, table)) == expected
+
+
+def test_a_hole_in_the_system_stores_log_is_noticed(own_server, tmp_path):
+    """The same for keys, catalogue and trail: the server does not start, however often it is tried."""
+    server = own_server
+    keys = [customer_key(server.kms) for _ in range(16)]
+    table = create_table(server.dynamodb, **sse(keys[-1]))
+    server.kill()
+    folder = server.data / "store" / "system"
+    for number in HOLES:
+        hole = folder / "wal" / f"{number:020}.sst"
+        shutil.move(hole, tmp_path / "gone")
+        before = bytes_of(folder)
+        for _ in range(2):
+            text = server.start_expecting_failure()
+            assert f"system/wal/{hole.name}" in text and "damaged" in text, (number, text)
+        verified = verify(server)
+        assert verified.returncode == 1 and hole.name in verified.stdout, verified.stdout
+        assert bytes_of(folder) == before, number
+        shutil.move(tmp_path / "gone", hole)
+    server.start()
+    assert all(server.kms.describe_key(KeyId=key)["KeyMetadata"]["Enabled"] for key in keys)
+    assert scan_all(server.dynamodb, table) == {}

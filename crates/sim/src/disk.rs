@@ -28,6 +28,8 @@ pub enum Damage {
     Truncate(u64),
     /// Something follows the end.
     Extend,
+    /// It is gone.
+    Remove,
 }
 
 impl Disk {
@@ -87,6 +89,11 @@ impl Disk {
     pub fn damage(&self, location: &Path, damage: Damage) {
         let mut bytes = self.read(location).to_vec();
         match damage {
+            Damage::Remove => {
+                self.objects.delete(location).now_or_never().expect(IN_MEMORY).expect(IN_MEMORY);
+                self.damaged.lock().insert(location.to_string());
+                return;
+            }
             Damage::Flip(choice) if !bytes.is_empty() => {
                 let bit = choice as usize % (bytes.len() * 8);
                 bytes[bit / 8] ^= 1 << (bit % 8);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use object_store::path::Path;
 use strongroom_sim::actors::{batch_place, shared_place};
 use strongroom_sim::audit::audit;
 use strongroom_sim::disk::Damage;
@@ -26,14 +27,30 @@ fn no_added_byte_goes_unnoticed() {
     each_object(|_| Damage::Extend);
 }
 
+// Of a log's end nobody can know that it was cut off, nor of the newest manifest of the system store.
+#[test]
+fn no_hole_in_a_log_goes_unnoticed() {
+    let world = used_world();
+    let logs: Vec<Path> =
+        world.disk.paths().into_iter().filter(|path| path.as_ref().contains("/wal/")).collect();
+    let folder = |path: &Path| path.as_ref().rsplit_once('/').map(|(folder, _)| folder.to_owned());
+    let holes =
+        logs.windows(2).filter(|pair| folder(&pair[0]) == folder(&pair[1])).map(|pair| pair[0].clone());
+    each_of(&world, holes.collect(), |_| Damage::Remove);
+}
+
 fn each_object(damage: impl Fn(u64) -> Damage) {
     let world = used_world();
+    each_of(&world, world.disk.paths(), damage);
+}
+
+fn each_of(world: &World, locations: Vec<Path>, damage: impl Fn(u64) -> Damage) {
     let dice = world.dice("damage");
     let mut refused = 0;
-    for location in world.disk.paths() {
+    for location in &locations {
         let mut damaged = world.copy();
         let damage = damage(dice.next());
-        damaged.disk.damage(&location, damage);
+        damaged.disk.damage(location, damage);
         if let Err(violation) = audit(&mut damaged) {
             panic!("{}\n\n{location}, {damage:?}: {violation}", damaged.history.lines().join("\n"));
         }
@@ -42,7 +59,7 @@ fn each_object(damage: impl Fn(u64) -> Damage) {
             u64::from(lines.iter().any(|line| line.contains("did not start") || line.contains("failure")));
     }
     // Objects that nobody needs any more may be damaged unnoticed; most are needed.
-    assert!(refused * 2 > world.disk.paths().len() as u64, "only {refused} damaged objects were noticed");
+    assert!(refused * 2 > locations.len() as u64, "only {refused} damaged objects were noticed");
 }
 
 // A world whose disk holds every kind of object: logs, sorted runs, manifests, keyrings, the root key.

@@ -23,6 +23,7 @@ use super::block_cache::BlockCache;
 use super::doors::Doors;
 use super::maintenance;
 use super::steady_clock::SteadyClock;
+use super::write_ahead_log;
 
 /// An open database.
 pub struct Database {
@@ -137,7 +138,9 @@ impl Database {
         doors: &Doors,
     ) -> Result<Self, StorageError> {
         let cache_scope = cache.new_scope();
-        let clock = SteadyClock::for_database(path, &store, doors.clock.as_ref()).await?;
+        let log = write_ahead_log::whole(path, &store, doors).await?;
+        let clock = SteadyClock::for_database(path, &store, &log, doors.clock.as_ref()).await?;
+        drop(log);
         let clock: Arc<dyn SystemClock> = Arc::new(clock);
         let mut builder = slatedb::Db::builder(path, Arc::clone(&store))
             .with_settings(settings())

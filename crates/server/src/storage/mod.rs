@@ -10,6 +10,7 @@ mod own_directory;
 pub mod place;
 mod steady_clock;
 pub mod system;
+pub mod write_ahead_log;
 
 pub use block_cache::BlockCache;
 pub use database::{Batch, Database, Order, Scan, Snapshot, Visibility, Written, prefix_range};

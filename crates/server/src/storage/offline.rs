@@ -14,6 +14,7 @@ use slatedb::{DbReader, DbReaderMode, PathResolver};
 
 use super::StorageError;
 use super::database::prefix_range;
+use super::write_ahead_log;
 
 /// What the newest manifest of a database says must be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,17 +36,15 @@ pub async fn layout(path: &str, store: Arc<dyn ObjectStore>) -> Result<Option<La
     let Some(newest) = admin.read_manifest(None).await? else { return Ok(None) };
     let mut manifests = BTreeSet::from([newest.id()]);
     manifests.extend(newest.checkpoints().iter().map(|checkpoint| checkpoint.manifest_id));
-    let mut log_start = newest.replay_after_wal_id() + 1;
-    let log_end = newest.next_wal_sst_id().saturating_sub(1);
     let mut sorted_runs = BTreeSet::new();
     for id in &manifests {
         // What a checkpoint holds on to may be gone once it has expired: then nobody needs it.
         let Some(manifest) = admin.read_manifest(Some(*id)).await? else { continue };
         let paths = PathResolver::new(path, &manifest);
         sorted_runs.extend(manifest.all_sst_views().map(|view| paths.sst_path(&view.sst.id)));
-        log_start = log_start.min(manifest.replay_after_wal_id() + 1);
     }
-    Ok(Some(Layout { manifests, sorted_runs, log: log_start..=log_end }))
+    // A checkpoint holds on to sorted runs; the log before the newest manifest's is nobody's to replay any more.
+    Ok(Some(Layout { manifests, sorted_runs, log: write_ahead_log::needed(&newest) }))
 }
 
 /// The rows of the database at `path` of `store` whose keys start with one of `prefixes`.

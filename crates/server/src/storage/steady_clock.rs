@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
-use slatedb::WalReader;
+use slatedb::WalFile;
 use slatedb_common::clock::{DefaultSystemClock, SystemClock, SystemClockTicker};
 
 use super::StorageError;
@@ -31,17 +31,18 @@ pub struct SteadyClock {
 }
 
 impl SteadyClock {
-    /// The clock for the database at `path` of `store`; `below` is the clock that dates objects, by default the
-    /// machine's.
+    /// The clock for the database at `path` of `store`, whose log is `log`; `below` is the clock that dates objects,
+    /// by default the machine's.
     pub async fn for_database(
         path: &str,
         store: &Arc<dyn ObjectStore>,
+        log: &[WalFile],
         below: Option<&Arc<dyn SystemClock>>,
     ) -> Result<Self, StorageError> {
         let below = below.map_or_else(|| Arc::new(DefaultSystemClock::default()) as _, Arc::clone);
         let now_millis = below.now().timestamp_millis();
         let named_millis = newest_run_millis(path, store).await?;
-        let logged_millis = newest_row_millis(path, store).await?;
+        let logged_millis = newest_row_millis(log).await?;
         let newest_millis = named_millis.max(logged_millis).unwrap_or(0);
         let ahead_millis = (newest_millis - now_millis).max(0);
         if ahead_millis > WORTH_TELLING_MILLIS {
@@ -58,17 +59,16 @@ impl SteadyClock {
 // The newest time in the names of sorted runs, which are never older than their rows; such as `compacted/01JD5Z4N6Q9M7T0V5H3B1C2D4E.sst`.
 async fn newest_run_millis(path: &str, store: &Arc<dyn ObjectStore>) -> Result<Option<i64>, StorageError> {
     let folder = Path::from(format!("{path}/compacted"));
-    let unavailable = |error: object_store::Error| StorageError::Unavailable(error.to_string());
-    let runs: Vec<_> = store.list(Some(&folder)).try_collect().await.map_err(unavailable)?;
+    let listed = store.list(Some(&folder)).try_collect().await;
+    let runs: Vec<_> = listed.map_err(|error| StorageError::of_object(&error))?;
     let named = runs.iter().filter_map(|run| ulid_millis(run.location.filename()?.split_once('.')?.0));
     Ok(named.max())
 }
 
 // The newest row of the log. Closing empties the log into a run, so what is left of the log after the last run are
 // the rows of the last few openings, none of which was closed.
-async fn newest_row_millis(path: &str, store: &Arc<dyn ObjectStore>) -> Result<Option<i64>, StorageError> {
-    let files = WalReader::new(path, Arc::clone(store)).list(..).await?;
-    for file in files.iter().rev().take(LOG_FILES_MAX) {
+async fn newest_row_millis(log: &[WalFile]) -> Result<Option<i64>, StorageError> {
+    for file in log.iter().rev().take(LOG_FILES_MAX) {
         let mut rows = file.iterator().await?;
         let mut newest_millis = None;
         while let Some(row) = rows.next().await? {
@@ -162,13 +162,13 @@ mod tests {
         }
         let below = Arc::new(At(AtomicI64::new(1_000_000_000_000)));
         let below_clock: Arc<dyn SystemClock> = Arc::clone(&below) as _;
-        let clock = SteadyClock::for_database("db", &store, Some(&below_clock)).await.unwrap();
+        let clock = SteadyClock::for_database("db", &store, &[], Some(&below_clock)).await.unwrap();
         assert_eq!(clock.now().timestamp_millis(), 1_469_922_850_259);
         below.0.fetch_add(5, Ordering::Relaxed);
         assert_eq!(clock.now().timestamp_millis(), 1_469_922_850_264);
         below.0.fetch_sub(100, Ordering::Relaxed);
         assert_eq!(clock.now().timestamp_millis(), 1_469_922_850_264);
-        let empty = SteadyClock::for_database("other", &store, Some(&below_clock)).await.unwrap();
+        let empty = SteadyClock::for_database("other", &store, &[], Some(&below_clock)).await.unwrap();
         assert_eq!(empty.now().timestamp_millis(), below.0.load(Ordering::Relaxed));
     }
 }

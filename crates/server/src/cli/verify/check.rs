@@ -16,6 +16,7 @@ use super::finding::Finding;
 use super::inventory::{Kind, Stored};
 use super::progress::Progress;
 use crate::storage::offline::{self, Layout};
+use crate::storage::write_ahead_log;
 
 /// What was found in one store.
 #[derive(Debug, Default)]
@@ -131,7 +132,7 @@ pub(super) async fn check(
 /// How many objects are read at once.
 const AT_ONCE: usize = 4;
 
-// What the manifest says must be there and is not. The log's numbers have no gaps.
+// What the manifest says must be there and is not.
 fn missing(folder: &str, layout: &Layout, present: &[Stored]) -> Vec<Finding> {
     let paths: BTreeSet<&str> = present.iter().map(|object| object.path.as_str()).collect();
     let mut findings: Vec<Finding> = layout
@@ -150,24 +151,9 @@ fn missing(folder: &str, layout: &Layout, present: &[Stored]) -> Vec<Finding> {
             _ => None,
         })
         .collect();
-    let mut expected = *layout.log.start();
-    let last_known = layout.log.clone().last();
-    let present = log.range(expected..).copied();
-    let end = last_known.map(|last| last + 1).filter(|end| log.last().is_none_or(|last| last < end));
-    for number in present.chain(end) {
-        if number > expected {
-            let object = format!("{folder}/wal/{expected:020}.sst");
-            let what = match number - expected {
-                1 => "it is missing: a part of the write-ahead log that is in no sorted run yet".to_owned(),
-                more => format!(
-                    "it and the next {} are missing: parts of the write-ahead log that are in no sorted run yet",
-                    more - 1
-                ),
-            };
-            findings.push(Finding::missing(object, what));
-        }
-        expected = number + 1;
-    }
+    findings.extend(write_ahead_log::gaps(&layout.log, &log).iter().map(|gap| {
+        Finding::missing(write_ahead_log::object(folder, *gap.start()), write_ahead_log::describe(gap))
+    }));
     findings
 }
 
@@ -189,35 +175,18 @@ mod tests {
 
     use super::*;
 
-    fn log(numbers: &[u64]) -> Vec<Stored> {
-        let stored = |number: &u64| Stored {
-            path: format!("system/wal/{number:020}.sst"),
-            bytes: 1,
-            kind: Kind::Log(*number),
-        };
-        numbers.iter().map(stored).collect()
-    }
-
-    fn missing_log(known: std::ops::RangeInclusive<u64>, present: &[u64]) -> Vec<(String, String)> {
-        let layout = Layout { manifests: BTreeSet::new(), sorted_runs: BTreeSet::new(), log: known };
-        let findings = missing("system", &layout, &log(present));
-        findings.into_iter().map(|finding| (finding.object, finding.what)).collect()
-    }
-
     #[test]
-    fn a_gap_in_the_log_is_noticed_wherever_it_is() {
-        let name = |number: u64| format!("system/wal/{number:020}.sst");
-        let objects = |found: Vec<(String, String)>| -> Vec<String> {
-            found.into_iter().map(|(object, _)| object).collect()
+    fn a_gap_in_the_log_is_named() {
+        let stored = |number: u64| Stored {
+            path: write_ahead_log::object("system", number),
+            bytes: 1,
+            kind: Kind::Log(number),
         };
-        assert_eq!(objects(missing_log(4..=5, &[2, 4, 5, 6, 7])), [""; 0]);
-        assert_eq!(objects(missing_log(4..=5, &[5, 6])), [name(4)]);
-        assert_eq!(objects(missing_log(4..=5, &[4, 6, 9])), [name(5), name(7)]);
-        assert_eq!(objects(missing_log(4..=5, &[4])), [name(5)]);
-        assert_eq!(objects(missing_log(4..=5, &[])), [name(4)]);
-        // Nothing is known to be needed.
-        assert_eq!(objects(missing_log(RangeInclusive::new(6, 5), &[1, 3])), [""; 0]);
-        assert!(missing_log(4..=4, &[9])[0].1.contains("the next 4 are missing"));
+        let layout = Layout { manifests: BTreeSet::new(), sorted_runs: BTreeSet::new(), log: 4..=5 };
+        let findings = missing("system", &layout, &[4, 6].map(stored));
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].object, "system/wal/00000000000000000005.sst");
+        assert!(findings[0].what.contains("missing"), "{}", findings[0].what);
     }
 
     #[test]
