@@ -43,7 +43,7 @@ def examine(server, tables, written, *damaged):
         scanned = {}
         error = error_of(lambda t=table, d=dynamodb, s=scanned: s.update(scan_all(d, t)))
         if error:
-            assert error[0] in ("InternalServerError", "InternalFailure"), error
+            assert error[0] == "InternalServerError" and "stored data is damaged" in error[1], error
             assert names(server.output(), *damaged), f"the log does not name {damaged}:\n{server.output()}"
             outcome = "failed"
         else:

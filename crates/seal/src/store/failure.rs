@@ -29,8 +29,7 @@ pub(super) fn passing(object: &str, why: &str) -> Error {
     Error::Generic { store: "SealedStore", source: format!("object `{object}` {why}").into() }
 }
 
-/// A range that `object` does not have, and will not have when it is tried again: a mistake of the reader, or the
-/// object has lost its end.
+/// A range that `object` does not have, and will not have when it is tried again.
 pub(super) fn no_such_range(object: &str, cause: impl StdError) -> Error {
     let text = format!("object `{object}`: {cause}");
     Error::Generic { store: "SealedStore", source: Box::new(NonRetryable(text.into())) }

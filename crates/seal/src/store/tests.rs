@@ -305,6 +305,23 @@ async fn a_range_past_the_end_is_refused_for_good() {
     assert_eq!(cut, pattern(CHUNK_BYTES)[16_000..]);
 }
 
+// Who knows an object's size from elsewhere asks for what is cut off: that is damage, not the reader's mistake.
+#[tokio::test]
+async fn a_range_of_an_end_that_is_cut_off_is_damage() {
+    let below = Arc::new(InMemory::new());
+    let keys = table("t1").open();
+    let path = Path::from("db/compacted/1");
+    sealed(below.clone(), &keys).put(&path, pattern(3 * CHUNK_BYTES).into()).await.unwrap();
+    let whole = below.get(&path).await.unwrap().bytes().await.unwrap();
+    for bytes in [whole.len() - 1, whole.len() - CHUNK_BYTES - 16, whole.len() / 2, 200] {
+        below.put(&path, whole.slice(..bytes).into()).await.unwrap();
+        let store = sealed(below.clone(), &keys);
+        for range in [GetRange::Offset(3 * CHUNK_BYTES as u64 - 1), GetRange::Bounded(49_000..49_152)] {
+            assert_damaged(ranged(&store, &path, range).await.unwrap_err(), &path);
+        }
+    }
+}
+
 #[tokio::test]
 async fn renaming_an_object_to_itself_keeps_it() {
     let store = sealed(Arc::new(InMemory::new()), &table("t1").open());

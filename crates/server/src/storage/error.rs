@@ -28,6 +28,10 @@ impl StorageError {
 
 impl From<slatedb::Error> for StorageError {
     fn from(error: slatedb::Error) -> Self {
+        // For SlateDB an object that does not authenticate is one that cannot be had.
+        if let Some(damage) = SealError::find(&error).filter(|found| found.is_damage()) {
+            return Self::Damaged(damage.to_string());
+        }
         let text = causes(&error);
         match error.kind() {
             slatedb::ErrorKind::Data => Self::Damaged(text),
@@ -50,4 +54,24 @@ fn causes(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn damage_is_told_apart_from_an_outage() {
+        let of = |error: SealError| {
+            let below = Arc::new(object_store::Error::from(error));
+            StorageError::from(slatedb::Error::unavailable("read".to_owned()).with_source(Box::new(below)))
+        };
+        let object = || "tables/1/compacted/2.sst".to_owned();
+        let damaged = of(SealError::NotSealed { object: object() });
+        assert!(matches!(&damaged, StorageError::Damaged(text) if text.contains(&object())), "{damaged}");
+        let closed = of(SealError::KeysClosed { store: "1".to_owned(), object: object() });
+        assert!(matches!(&closed, StorageError::Unavailable(text) if text.contains(&object())), "{closed}");
+    }
 }
