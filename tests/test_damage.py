@@ -257,3 +257,22 @@ def test_a_hole_in_the_system_stores_log_is_noticed(own_server, tmp_path):
     server.start()
     assert all(server.kms.describe_key(KeyId=key)["KeyMetadata"]["Enabled"] for key in keys)
     assert scan_all(server.dynamodb, table) == {}
+
+
+def test_verify_misses_the_table_whose_row_is_gone(own_server):
+    """The end of the system store's log is cut off, which nothing else can notice: a table that was made in it is
+    there with keys and data, and nobody knows it. That is not well."""
+    server = own_server
+    create_table(server.dynamodb)
+    server.restart()
+    log = server.data / "store" / "system" / "wal"
+    before = set(log.iterdir())
+    table = create_table(server.dynamodb)
+    fill(server.dynamodb, table, 50)
+    server.kill()
+    assert verify(server).returncode == 0
+    for path in set(log.iterdir()) - before:
+        path.unlink()
+    verified = verify(server)
+    assert verified.returncode == 1, verified.stdout
+    assert "the catalogue has no such table" in verified.stdout, verified.stdout

@@ -71,6 +71,8 @@ pub(super) const RESTORE_KEYRING: &str =
     "restore the folder `keyring` from a backup of the same time as the data; without it nothing here opens";
 pub(super) const RESTORE_NEWER: &str =
     "put the newest copy of this folder back; what lies here now is an older one";
+pub(super) const RESTORE_CATALOGUE: &str = "put the newest copy of `store/system` back, or the whole directory from one backup; as it is nobody reaches this \
+     table";
 const SWAPPED: &str = "put back what was written under this name: another object lies here, perhaps of another \
                        table, path or time, or its beginning has changed";
 const FOREIGN: &str =

@@ -10,7 +10,7 @@
 //!
 //! What no look at one state can tell is whether it is the newest one: a
 //! directory put back whole from an older copy verifies, as does a store whose
-//! last log objects were taken away.
+//! last log objects were taken away (unless a table's catalogue row was in them).
 
 mod check;
 mod finding;
@@ -41,7 +41,7 @@ use crate::storage::offline;
 use crate::storage::system::FOLDER as SYSTEM;
 use crate::storage::{DataSetting, Place, PlaceError};
 use check::Count;
-use finding::{Finding, RESTORE_KEYRING, RESTORE_MISSING, RESTORE_NEWER};
+use finding::{Finding, RESTORE_CATALOGUE, RESTORE_KEYRING, RESTORE_MISSING, RESTORE_NEWER};
 use inventory::{Inventory, Kind, Stored};
 use progress::Progress;
 use report::{Report, Section, Verdict};
@@ -209,12 +209,17 @@ impl Verification<'_> {
             report.sections.push(self.table(record, keys.as_ref()).await);
         }
         for (folder, stored) in &self.inventory.stores {
-            if folder != SYSTEM && !records.contains_key(folder) {
+            if folder == SYSTEM || records.contains_key(folder) {
+                continue;
+            }
+            if is_leftover(stored) {
                 let Count { objects, bytes } = count(stored);
                 report.notes.push(format!(
                     "`store/{folder}` belongs to no table ({objects} objects, {bytes} bytes): an interrupted \
-                     creation or deletion leaves such a folder, and nothing in it can be read"
+                     creation or deletion leaves such a folder, and it holds no data that can be read"
                 ));
+            } else {
+                report.sections.push(lost_table(folder, stored));
             }
         }
     }
@@ -404,6 +409,29 @@ fn no_keyring(folder: &str) -> Finding {
         object: format!("{folder}/keyring"),
         what: "there is no keyring".to_owned(),
         advice: RESTORE_KEYRING,
+    }
+}
+
+// What an interrupted creation leaves has keys and no data, what an interrupted deletion leaves has no keys.
+fn is_leftover(stored: &[Stored]) -> bool {
+    let keys = stored.iter().filter(|stored| matches!(stored.kind, Kind::Keys(_))).count();
+    keys == 0 || keys == stored.len()
+}
+
+// The catalogue names a table before anything is written into it, and forgets it after all of it was removed.
+fn lost_table(folder: &str, stored: &[Stored]) -> Section {
+    Section {
+        title: "a table that the catalogue does not know".to_owned(),
+        folder: folder.to_owned(),
+        stored: count(stored),
+        findings: vec![Finding {
+            object: folder.to_owned(),
+            what: "it holds a table's keys and data, and the catalogue has no such table: the end of the system \
+                   store's log is missing, or its folder is an older copy"
+                .to_owned(),
+            advice: RESTORE_CATALOGUE,
+        }],
+        ..Section::default()
     }
 }
 
