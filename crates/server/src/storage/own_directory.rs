@@ -48,6 +48,44 @@ impl OwnDirectory {
         Ok(Self { inner, root, identity, opened })
     }
 
+    /// Makes the folder `prefix` and `folders` in it, and syncs them: the local store syncs files and their own folder,
+    /// not the folders above.
+    ///
+    /// They are made in the directory that was opened, wherever that is now.
+    pub fn make_folders(&self, prefix: &str, folders: &[&str]) -> io::Result<()> {
+        self.check()?;
+        let prefix = std::path::Path::new(prefix);
+        // The nearest first: `tables/1`, `tables`, and the directory itself.
+        let above: Vec<_> = prefix.ancestors().filter(|folder| !folder.as_os_str().is_empty()).collect();
+        for folder in above.iter().rev() {
+            self.make_folder(folder)?;
+        }
+        for folder in folders {
+            self.make_folder(&prefix.join(folder))?;
+        }
+        for folder in above.into_iter().chain([std::path::Path::new(".")]) {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            rustix::fs::fsync(rustix::fs::openat(&*self.opened, folder, flags, Mode::empty())?)?;
+        }
+        Ok(())
+    }
+
+    fn make_folder(&self, folder: &std::path::Path) -> io::Result<()> {
+        match rustix::fs::mkdirat(&*self.opened, folder, Mode::from_raw_mode(0o777)) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes what is left of a folder whose objects are deleted.
+    pub fn remove_folder(&self, prefix: &str) -> io::Result<()> {
+        self.check()?;
+        match fs::remove_dir_all(self.root.join(prefix)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     fn check(&self) -> Result<()> {
         match identity(&self.root) {
             Ok(identity) if identity == self.identity => Ok(()),
@@ -210,6 +248,9 @@ mod tests {
         fs::rename(&here, &away).unwrap();
         let error = store.put(&path, "2".into()).await.unwrap_err();
         assert!(NonRetryable::find(&error).is_some(), "{error}");
+        let error = store.make_folders("tables/1", &["wal"]).unwrap_err();
+        assert!(error.to_string().contains("is not the one that was opened"), "{error}");
+        assert!(store.remove_folder("a").is_err());
         assert!(!here.exists());
         // The directory was there when the call looked, and was moved before the object was written.
         store.inner.put(&Path::from("a/other"), "lost".into()).await.unwrap();
@@ -218,5 +259,11 @@ mod tests {
         fs::remove_dir_all(&here).unwrap();
         fs::rename(&away, &here).unwrap();
         assert_eq!(store.get(&path).await.unwrap().bytes().await.unwrap(), "1");
+        for _ in 0..2 {
+            store.make_folders("tables/1", &["wal", "manifest"]).unwrap();
+        }
+        assert!(here.join("tables/1/wal").is_dir() && here.join("tables/1/manifest").is_dir());
+        store.remove_folder("tables/1").unwrap();
+        assert!(here.join("tables").is_dir() && !here.join("tables/1").exists());
     }
 }

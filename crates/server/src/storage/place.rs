@@ -53,6 +53,8 @@ pub struct Place {
     /// Time and chance for the databases kept here.
     pub doors: Doors,
     root: Option<PathBuf>,
+    // The same store as the directory it is.
+    own: Option<Arc<OwnDirectory>>,
     _lock: Option<File>,
 }
 
@@ -124,7 +126,7 @@ impl Place {
 
     /// A place over a store of the caller's, which holds sealed objects only and belongs to this process alone.
     pub fn over(store: Arc<dyn ObjectStore>, doors: Doors) -> Self {
-        Self { store, doors, root: None, _lock: None }
+        Self { store, doors, root: None, own: None, _lock: None }
     }
 
     /// Opens a directory that must exist already, to read it only: not a byte of it changes.
@@ -150,8 +152,8 @@ impl Place {
             take_lock(lock, path)?;
         }
         check_format(&found, path)?;
-        let store = OwnDirectory::open(path.join("store")).map_err(io_error)?;
-        Ok(Self { store: Arc::new(store), doors: Doors::default(), root: Some(path.to_owned()), _lock: lock })
+        let own = OwnDirectory::open(path.join("store")).map_err(io_error)?;
+        Ok(Self::of_directory(own, path, lock))
     }
 
     /// The directory, or `None` in memory.
@@ -159,32 +161,14 @@ impl Place {
         self.root.as_deref()
     }
 
-    /// Makes sure that objects below `prefix/folder` survive a crash of the machine: the local
-    /// store syncs files and their own folder, not the folders above.
+    /// Makes sure that objects below `prefix/folder` survive a crash of the machine.
     pub fn create_folders(&self, prefix: &str, folders: &[&str]) -> io::Result<()> {
-        let Some(root) = &self.root else { return Ok(()) };
-        let base = root.join("store").join(prefix);
-        fs::create_dir_all(&base)?;
-        for folder in folders {
-            fs::create_dir_all(base.join(folder))?;
-        }
-        let mut synced = base.as_path();
-        loop {
-            sync_directory(synced)?;
-            if synced == root.as_path() {
-                return Ok(());
-            }
-            synced = synced.parent().expect("the base lies below the root");
-        }
+        self.own.as_ref().map_or(Ok(()), |own| own.make_folders(prefix, folders))
     }
 
     /// Removes what is left of a folder whose objects are deleted.
     pub fn remove_folder(&self, prefix: &str) -> io::Result<()> {
-        let Some(root) = &self.root else { return Ok(()) };
-        match fs::remove_dir_all(root.join("store").join(prefix)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        self.own.as_ref().map_or(Ok(()), |own| own.remove_folder(prefix))
     }
 
     fn open_directory(path: &Path) -> Result<Self, PlaceError> {
@@ -217,13 +201,19 @@ impl Place {
             sync_directory(parent).map_err(io_error)?;
         }
         remove_unfinished(&store_root).map_err(io_error)?;
-        let store = OwnDirectory::open(store_root).map_err(io_error)?;
-        Ok(Self {
-            store: Arc::new(store),
+        let own = OwnDirectory::open(store_root).map_err(io_error)?;
+        Ok(Self::of_directory(own, path, Some(lock)))
+    }
+
+    fn of_directory(own: OwnDirectory, path: &Path, lock: Option<File>) -> Self {
+        let own = Arc::new(own);
+        Self {
+            store: Arc::clone(&own) as Arc<dyn ObjectStore>,
             doors: Doors::default(),
             root: Some(path.to_owned()),
-            _lock: Some(lock),
-        })
+            own: Some(own),
+            _lock: lock,
+        }
     }
 }
 
