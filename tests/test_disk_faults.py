@@ -163,7 +163,7 @@ def test_a_vanished_directory(own_server):
     os.rename(own_server.data, away)
     error = put(own_server, table, "while away")
     assert error_of(own_server.kms.create_key), "the server's own records are away too"
-    for protection in ({},):
+    for protection in ({}, sse(key)):
         code, message = error_of(create_table, own_server.client("dynamodb", read_timeout=30), **protection)
         assert code == "InternalServerError" and "storage is unavailable" in message, (code, message)
     # Never a new, empty store in the place of the old one: it would be in the way of what is put back.

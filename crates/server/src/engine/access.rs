@@ -341,7 +341,9 @@ impl Engine {
                 drop(turn);
                 Ok(opening)
             }
-            Err(TableKmsError::Unreachable(_)) if standing == Standing::RenewOrServe => {
+            Err(TableKmsError::Unreachable(_) | TableKmsError::Storage(_))
+                if standing == Standing::RenewOrServe =>
+            {
                 opening.callers.unanswered(caller, self.clock().now_millis());
                 drop(turn);
                 Ok(opening)
@@ -404,7 +406,7 @@ fn damaged_keyring(record: &TableRecord, keyring: &Keyring, error: &TableKmsErro
 fn concerns_the_key(error: &TableKmsError) -> bool {
     match error {
         TableKmsError::Refused { code, .. } => code != "AccessDeniedException",
-        TableKmsError::Unreachable(_) => false,
+        TableKmsError::Unreachable(_) | TableKmsError::Storage(_) => false,
     }
 }
 

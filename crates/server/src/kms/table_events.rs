@@ -89,7 +89,7 @@ impl Kms {
                 event.response_elements = Value::Null;
                 event.request_id = request_id.as_str().into();
             }
-            Err(TableKmsError::Unreachable(_)) => return outcome,
+            Err(TableKmsError::Unreachable(_) | TableKmsError::Storage(_)) => return outcome,
         }
         if let Some(key_arn) = event.resources.first() {
             self.count_call(&key_arn.as_str().into(), event.name);
@@ -135,6 +135,6 @@ pub(super) fn refusal(error: &KmsError, request_id: &str) -> TableKmsError {
             message: message.clone(),
             request_id: request_id.to_owned(),
         },
-        KmsError::Storage(cause) => TableKmsError::Unreachable(cause.to_string()),
+        KmsError::Storage(cause) => cause.clone().into(),
     }
 }

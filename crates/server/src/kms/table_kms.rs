@@ -9,6 +9,7 @@ use strongroom_seal::secret::SecretKey;
 
 use super::grant::EncryptionContext;
 use crate::auth::Caller;
+use crate::storage::StorageError;
 
 /// The key calls that DynamoDB makes for a table.
 #[async_trait]
@@ -140,4 +141,7 @@ pub enum TableKmsError {
     /// The key service did not answer (network, 5xx): cached keys may serve on (R25).
     #[error("the key service does not answer: {0}")]
     Unreachable(String),
+    /// The records of this process's own key service or trail cannot be written: its disk failed. Nobody said no.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }

@@ -306,7 +306,7 @@ async fn a_failed_store_is_no_refusal() {
     let arn = world.new_key().await;
     world.store.close().await.unwrap();
     let outcome = kms.create_grant(&user(), &arn, &books()).await;
-    assert!(matches!(outcome, Err(TableKmsError::Unreachable(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(TableKmsError::Storage(_))), "{outcome:?}");
     let error = world.call("DisableKey", json!({ "KeyId": arn })).await.unwrap_err();
     assert_eq!((error.status, &*error.code), (500, "KMSInternalException"));
     assert!(world.kms.status(&arn).unwrap().is_enabled(), "what is not durable has not happened");

@@ -62,6 +62,9 @@ impl From<TableKmsError> for ApiError {
                 let text = "Internal server error: the key service does not answer";
                 Self::new("InternalServerError", text).with_status(500).with_cause(cause)
             }
+            // Nobody closes the key service's own store but a disk that failed.
+            TableKmsError::Storage(StorageError::Closed(cause)) => StorageError::Unavailable(cause).into(),
+            TableKmsError::Storage(error) => error.into(),
         }
     }
 }
