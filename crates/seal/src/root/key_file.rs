@@ -123,15 +123,19 @@ fn check_place(path: &Path, data_dir: Option<&Path>) -> Result<(), KeyFileError>
     let Some(data_dir) = data_dir else {
         return Ok(());
     };
-    let failed = |source| KeyFileError::Io { path: path.to_owned(), source };
-    let real_dir = real(data_dir).map_err(failed)?;
-    // Both where the name lies and where a link leads.
-    let name = std::path::absolute(path).map_err(failed)?;
-    let inside = [real(path).map_err(failed)?, name].iter().any(|place| place.starts_with(&real_dir));
-    if inside {
-        return Err(KeyFileError::InDataDir { path: path.to_owned(), data_dir: data_dir.to_owned() });
+    match lies_in(path, data_dir) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(KeyFileError::InDataDir { path: path.to_owned(), data_dir: data_dir.to_owned() }),
+        Err(source) => Err(KeyFileError::Io { path: path.to_owned(), source }),
     }
-    Ok(())
+}
+
+/// Whether `path`, or what it leads to, lies in the directory `dir`. Neither need exist.
+pub fn lies_in(path: &Path, dir: &Path) -> io::Result<bool> {
+    let real_dir = real(dir)?;
+    // Both where the name lies and where a link leads.
+    let name = std::path::absolute(path)?;
+    Ok([real(path)?, name].iter().any(|place| place.starts_with(&real_dir)))
 }
 
 // The path without links, of which the last parts need not exist yet.

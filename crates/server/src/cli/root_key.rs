@@ -57,6 +57,14 @@ pub enum RootKeyError {
         /// Why.
         source: std::io::Error,
     },
+    /// It lies in the data directory: a copy of the data would hold what opens it.
+    #[error("passphrase file `{path}` lies in the data directory `{data}`; keep it elsewhere")]
+    InData {
+        /// The file.
+        path: PathBuf,
+        /// The data directory.
+        data: PathBuf,
+    },
     /// It is too short to protect anything.
     #[error("the passphrase must have at least {PASSPHRASE_BYTES_MIN} bytes")]
     Short,
@@ -125,10 +133,13 @@ impl RootKeySetting {
             Self::Ephemeral => Ok(Provider::KeyFile(Arc::new(SecretKey::generate(random)))),
             Self::KeyFile(path) => key_file_provider(path, data_dir.filter(|_| has_data), data_dir, random),
             Self::Prompt => passphrase(prompt(!has_data)?),
-            Self::PassphraseFile(path) => passphrase(first_line(path)?),
+            Self::PassphraseFile(path) => {
+                tell_if_others_may_read(path);
+                passphrase(first_line(path, data_dir)?)
+            }
             Self::Credential(name) => {
                 let folder = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or(RootKeyError::NoCredentials)?;
-                passphrase(first_line(&PathBuf::from(folder).join(name))?)
+                passphrase(first_line(&PathBuf::from(folder).join(name), data_dir)?)
             }
         }
     }
@@ -184,9 +195,24 @@ fn prompt(twice: bool) -> Result<SecretBytes, RootKeyError> {
     if first.expose() == second.expose() { Ok(first) } else { Err(RootKeyError::Differ) }
 }
 
-fn first_line(path: &Path) -> Result<SecretBytes, RootKeyError> {
+// Not refused, as a key file is: secrets that an orchestrator mounts often have such a mode, in a place of their own.
+fn tell_if_others_may_read(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode() & 0o7777);
+    if mode & 0o077 != 0 {
+        let mode = format!("{mode:04o}");
+        tracing::warn!(path = %path.display(), mode, "others may use the passphrase file; make its mode 0600");
+    }
+}
+
+fn first_line(path: &Path, data_dir: Option<&Path>) -> Result<SecretBytes, RootKeyError> {
     use std::io::Read;
     let failed = |source| RootKeyError::Unreadable { from: format!("`{}`", path.display()), source };
+    if let Some(data) = data_dir
+        && key_file::lies_in(path, data).map_err(failed)?
+    {
+        return Err(RootKeyError::InData { path: path.to_owned(), data: data.to_owned() });
+    }
     // Read into one buffer that is large enough, so that no copy stays behind when it grows.
     let mut bytes = SecretBytes::zeroed(PASSPHRASE_BYTES_MAX);
     let mut file = std::fs::File::open(path).map_err(failed)?;
@@ -261,10 +287,25 @@ mod tests {
             [("correct horse\r\nnot this", "correct horse"), ("battery staple", "battery staple")]
         {
             std::fs::write(&path, content).unwrap();
-            assert_eq!(first_line(&path).unwrap().expose(), line.as_bytes());
+            assert_eq!(first_line(&path, None).unwrap().expose(), line.as_bytes());
         }
         std::fs::write(&path, "short\n").unwrap();
         let refused = RootKeySetting::PassphraseFile(path).provider(&DataSetting::Memory, &OsRandom);
         assert!(matches!(refused, Err(RootKeyError::Short)));
+    }
+
+    /// Who copies the data directory must not copy what opens it.
+    #[test]
+    fn a_passphrase_in_the_data_directory_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        std::fs::write(data.join("passphrase"), "correct horse").unwrap();
+        std::os::unix::fs::symlink(data.join("passphrase"), folder.path().join("link")).unwrap();
+        for path in [data.join("passphrase"), folder.path().join("link")] {
+            let refused = RootKeySetting::PassphraseFile(path)
+                .provider(&DataSetting::Directory(data.clone()), &OsRandom);
+            assert!(matches!(refused, Err(RootKeyError::InData { .. })));
+        }
     }
 }
