@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -35,6 +36,21 @@ def test_demo_lives_through_the_sixty_seconds(tmp_path):
                  "INACCESSIBLE_ENCRYPTION_CREDENTIALS", "enable-key|EnableKey", "lookup-events|LookupEvents"):
         assert re.search(word, text), f"the demo does not show {word}:\n{text}"
     assert re.search(r"nothing|0 (?:files|places|times)|not found", text.lower()), text
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_a_demo_that_is_ended_leaves_nothing_behind(tmp_path, ending):
+    """Its directory holds a key file and data: it goes whichever way the demo ends."""
+    environment = {**clean_environment(), "TMPDIR": str(tmp_path)}
+    demo = subprocess.Popen([binary(), "demo"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
+    # Its first words come before its server starts, the second line after.
+    while not demo.stdout.readline().startswith(b"A server runs"):
+        assert demo.poll() is None
+    assert len(list(tmp_path.iterdir())) == 1
+    demo.send_signal(ending)
+    demo.stdout.read()
+    assert demo.wait(timeout=20) == 1
     assert list(tmp_path.iterdir()) == []
 
 
@@ -126,6 +142,20 @@ def test_the_passphrase_opens_and_a_wrong_one_does_not(make_server, tmp_path):
     assert server.dynamodb.scan(TableName=table)["Count"] == 5
     server.stop()
     assert canary.search([server.data, server.logs], {"passphrase": b"correct horse battery"}) == []
+
+
+def test_a_passphrase_beside_the_data_is_refused_and_one_for_all_to_read_told_of(tmp_path):
+    """Whoever copies the data directory must not copy what opens it."""
+    file = tmp_path / "passphrase"
+    file.write_text("correct horse battery staple\n")
+    file.chmod(0o644)
+    server = PassphraseServer(tmp_path / "server", file).start()
+    assert "others may use the passphrase file" in server.output()
+    server.stop()
+    server.file = server.data / "passphrase"
+    shutil.copy(file, server.file)
+    text = server.start_expecting_failure()
+    assert "lies in the data directory" in text and str(server.file) in text, text
 
 
 class PassphraseServer(Server):

@@ -20,7 +20,7 @@ use aws_sdk_dynamodb::types::{
 use strongroom_seal::primitive::OsRandom;
 
 use super::numbers::grouped;
-use super::serve::{ServeError, Serving};
+use super::serve::{ServeError, Serving, stop_signal};
 use super::settings::{Given, Settings};
 
 /// Why the demonstration ended early.
@@ -51,15 +51,20 @@ pub(super) enum DemoError {
 /// Lives through it.
 pub(super) fn run() -> Result<(), DemoError> {
     super::forbid_core_dumps();
-    let folder = tempfile::Builder::new().prefix("strongroom-demo-").tempdir()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    // Ends here rather than by the signal, so that the directory is removed.
+    let stop = runtime.block_on(async { stop_signal() })?;
+    let folder = tempfile::Builder::new().prefix("strongroom-demo-").tempdir()?;
+    let lived = runtime.block_on(async {
         tokio::select! {
             lived = demonstrate(folder.path()) => lived,
-            // Ends here rather than by the signal, so that the directory is removed.
-            _ = tokio::signal::ctrl_c() => Err(std::io::Error::other("interrupted").into()),
+            () = stop => Err(std::io::Error::other("interrupted").into()),
         }
-    })
+    });
+    // Whatever still runs ends before its directory goes.
+    drop(runtime);
+    folder.close()?;
+    lived
 }
 
 async fn demonstrate(folder: &std::path::Path) -> Result<(), DemoError> {
