@@ -1,7 +1,10 @@
 """Local and global secondary indexes: their entries, reading them, and what is refused."""
 
+import concurrent.futures
 import itertools
+import random
 import subprocess
+import time
 
 import pytest
 from support.indexes import (
@@ -219,6 +222,54 @@ def test_which_attributes_an_index_shows(dynamodb, table):
         assert answer["ConsumedCapacity"]["CapacityUnits"] == 2.0
 
 
+def test_what_is_fetched_for_a_local_index_matches_the_query(server, dynamodb):
+    """Items move between partitions of sort keys while they are fetched: none is shown that the condition excludes."""
+    name = unique("fetched")
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": a, "AttributeType": t} for a, t in (("pk", "S"), ("sk", "S"), ("l", "N"))],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        LocalSecondaryIndexes=[{
+            "IndexName": "local",
+            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "l", "KeyType": "RANGE"}],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }],
+    )
+    deadline = time.monotonic() + 3
+
+    def write(worker):
+        client, choice = server.client("dynamodb"), random.Random(worker)
+        while time.monotonic() < deadline:
+            one = {"pk": {"S": "hot"}, "sk": {"S": str(worker)}}
+            level = choice.choice([{"N": "1"}, {"N": "2"}, None])
+            client.put_item(TableName=name, Item=one | ({"l": level} if level else {}))
+
+    def read(worker):
+        client, wrong, found = server.client("dynamodb"), [], 0
+        while time.monotonic() < deadline:
+            page = client.query(
+                TableName=name,
+                IndexName="local",
+                Select="ALL_ATTRIBUTES",
+                ConsistentRead=worker % 2 == 0,
+                KeyConditionExpression="pk = :pk AND l = :l",
+                ExpressionAttributeValues={":pk": {"S": "hot"}, ":l": {"N": "1"}},
+            )
+            found += page["Count"]
+            wrong += [one for one in page["Items"] if one.get("l") != {"N": "1"}]
+        return wrong, found
+
+    with concurrent.futures.ThreadPoolExecutor(7) as pool:
+        writers = [pool.submit(write, worker) for worker in range(4)]
+        readers = [pool.submit(read, worker) for worker in range(3)]
+        for writer in writers:
+            writer.result()
+        for reader in readers:
+            wrong, found = reader.result()
+            assert found > 0 and wrong == []
+
+
 def test_reads_that_an_index_refuses(dynamodb, table):
     for call in (dynamodb.scan, lambda **p: dynamodb.query(
             KeyConditionExpression="g = :g", ExpressionAttributeValues={":g": {"S": "x"}}, **p)):
@@ -337,6 +388,16 @@ def test_indexes_survive_a_crash(own_server):
     for listed in describe(dynamodb, table)["GlobalSecondaryIndexes"]:
         expected = expected_entries(live.values(), listed, types)
         assert canonical(scan_index(dynamodb, table, listed["IndexName"])) == canonical(expected)
+
+    def figures():
+        described = describe(dynamodb, table)
+        indexes = described["GlobalSecondaryIndexes"] + described["LocalSecondaryIndexes"]
+        return {"": described["ItemCount"]} | {one["IndexName"]: one["ItemCount"] for one in indexes}
+
+    wanted = {"": len(live)}
+    for one in GLOBAL + LOCAL:
+        wanted[one["IndexName"]] = len(expected_entries(live.values(), one, types))
+    wait_until(lambda: figures() == wanted, f"counts of {wanted}, not {figures()}", 20, pause_secs=0.2)
 
 
 def test_a_table_without_a_sort_key_has_global_indexes(dynamodb):

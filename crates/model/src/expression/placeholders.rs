@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::ExpressionError;
 use super::hash_order::{string_hash, table_order};
 use crate::attribute::AttributeValue;
+use crate::size::value_bytes;
 
 /// The names and values that the expressions of one request may refer to, and
 /// which of them were referred to.
@@ -44,23 +45,31 @@ impl Placeholders {
             None => Table::default(),
             Some(names) => {
                 check_keys(NAMES, '#', names.iter().map(|(key, _)| key.as_str()))?;
-                Table::new(names, |key, name| {
+                let bytes = names.iter().map(|(key, name)| key.len() + name.len()).sum();
+                let names = Table::new(names, |key, name| {
                     check_name(key, &name)?;
                     Ok(name.into_boxed_str())
-                })?
+                })?;
+                check_size(NAMES, bytes)?;
+                names
             }
         };
         let values = match values {
             None => Table::default(),
             Some(values) => {
                 check_keys(VALUES, ':', values.iter().map(|(key, _)| key.as_str()))?;
-                Table::new(values, |key, value| {
-                    decode(value).map(Arc::new).map_err(|error| {
+                let mut bytes = 0;
+                let values = Table::new(values, |key, value| {
+                    let value = decode(value).map_err(|error| {
                         ExpressionError::new(format!(
                             "{VALUES} contains invalid value: {error} for key {key}"
                         ))
-                    })
-                })?
+                    })?;
+                    bytes += key.len() + value_bytes(&value);
+                    Ok(Arc::new(value))
+                })?;
+                check_size(VALUES, bytes)?;
+                values
             }
         };
         Ok(Placeholders { names, values })
@@ -207,6 +216,16 @@ const KEY_BYTES_MAX: usize = 255;
 /// The longest attribute name, in bytes.
 const NAME_BYTES_MAX: usize = 65_535;
 
+/// The names of a request with their keys, and likewise the values, in bytes.
+const BYTES_MAX: usize = 2 * 1024 * 1024;
+
+fn check_size(parameter: &str, bytes: usize) -> Result<(), ExpressionError> {
+    if bytes > BYTES_MAX {
+        return Err(ExpressionError::new(format!("{parameter} exceeds max size")));
+    }
+    Ok(())
+}
+
 fn check_keys<'a>(
     parameter: &str,
     sign: char,
@@ -266,6 +285,20 @@ mod tests {
 
     fn values(keys: &[&str]) -> Option<Vec<(String, AttributeValue)>> {
         Some(keys.iter().map(|key| (key.to_string(), AttributeValue::Null)).collect())
+    }
+
+    #[test]
+    fn all_names_and_all_values_have_two_megabytes_at_most() {
+        let text = |bytes: usize| "x".repeat(bytes);
+        let value = |bytes| Some(vec![(":v".to_owned(), AttributeValue::S(text(bytes)))]);
+        assert!(Placeholders::new(None, value(BYTES_MAX - 2)).is_ok());
+        let error = Placeholders::new(None, value(BYTES_MAX - 1)).err().unwrap();
+        assert_eq!(error.message(), "ExpressionAttributeValues exceeds max size");
+        let names =
+            |count: usize| Some((0..count).map(|number| (format!("#{number:02}"), text(50_000))).collect());
+        assert!(Placeholders::new(names(41), None).is_ok());
+        let error = Placeholders::new(names(42), None).err().unwrap();
+        assert_eq!(error.message(), "ExpressionAttributeNames exceeds max size");
     }
 
     #[test]

@@ -173,8 +173,9 @@ impl<'a> Page<'a> {
             self.scanned_count += 1;
             if passes {
                 let item_row = index.schema.item_row(&row).ok_or_else(damaged_key)?;
-                // The item may have gone since the entry was read.
-                if let Some(item) = table.read(&item_row, parameters.consistent).await? {
+                // The item may have gone since the entry was read, or have another entry now.
+                let item = table.read(&item_row, parameters.consistent).await?;
+                if let Some(item) = item.filter(|item| index.has_entry(item, &row)) {
                     let bytes = stored::item_bytes(&item).map_err(write::damaged)?;
                     self.scanned_bytes += bytes;
                     *table_units += size::read_units(bytes, parameters.consistent);
