@@ -44,7 +44,7 @@ pub enum Attribute {
     Username,
     /// Such as `AWS::KMS::Key`.
     ResourceType,
-    /// A resource's ARN, or the part of it after the last slash.
+    /// A resource's ARN, the resource in it such as `alias/x`, or that one's name after the last slash.
     ResourceName,
     /// Such as `kms.amazonaws.com`.
     EventSource,
@@ -171,17 +171,19 @@ impl<'a> Facts<'a> {
 
     fn has(&self, attribute: Attribute, value: &str) -> bool {
         let document = &self.document;
-        let name_after_slash = |arn: &str| arn.rsplit_once('/').is_some_and(|(_, name)| name == value);
+        let is_named = |arn: &str| {
+            let resource = arn.splitn(6, ':').nth(5);
+            arn == value
+                || resource == Some(value)
+                || arn.rsplit_once('/').is_some_and(|(_, name)| name == value)
+        };
         match attribute {
             Attribute::EventId => document.event_id == value,
             Attribute::EventName => document.event_name == value,
             Attribute::ReadOnly => value == if document.read_only { "true" } else { "false" },
             Attribute::Username => self.stored.user_name.as_deref() == Some(value),
             Attribute::ResourceType => document.resources.iter().any(|resource| resource.kind == value),
-            Attribute::ResourceName => document
-                .resources
-                .iter()
-                .any(|resource| resource.arn == value || name_after_slash(&resource.arn)),
+            Attribute::ResourceName => document.resources.iter().any(|resource| is_named(&resource.arn)),
             Attribute::EventSource => document.event_source == value,
             Attribute::AccessKeyId => document.user_identity.access_key_id.as_deref() == Some(value),
         }

@@ -68,6 +68,7 @@ async fn each_attribute_finds_its_events() {
         ("ResourceType", "AWS::KMS::Key", vec!["CreateKey"]),
         ("ResourceName", key.as_str(), vec!["CreateKey"]),
         ("ResourceName", key_id, vec!["CreateKey"]),
+        ("ResourceName", &format!("key/{key_id}"), vec!["CreateKey"]),
         ("EventSource", "kms.amazonaws.com", vec!["Decrypt", "ListKeys", "CreateKey"]),
         ("EventSource", "s3.amazonaws.com", vec![]),
         ("AccessKeyId", "AKIAUSER", vec!["ListKeys"]),
