@@ -3,14 +3,19 @@
 import gzip
 import json
 import os
+import pathlib
+import shutil
 import socket
 import ssl
+import subprocess
+import sys
 import urllib.parse
 import zlib
 
 import pytest
 from botocore.exceptions import SSLError, HTTPClientError
 from support import canary
+from support.server import clean_environment
 from support.tables import create_table, fill, item, refused, scan_all
 from conftest import start_secure
 
@@ -232,11 +237,42 @@ def test_a_presigned_get_caller_identity(secure_server):
     assert caught.value.code == 403
 
 
+@pytest.mark.parametrize("secure", [False, True])
+def test_endpoint_discovery_keeps_clients_here(request, secure):
+    """A client that is told to discover endpoints asks DescribeEndpoints, and sends its items to what that answers:
+    it must be the address that the client has used, or the items go to Amazon."""
+    server = request.getfixturevalue("secure_server" if secure else "server")
+    dynamodb = server.client("dynamodb", endpoint_discovery_enabled=True)
+    sent = []
+    dynamodb.meta.events.register("before-send", lambda request, **_: sent.append(request.url.rstrip("/")))
+    table = create_table(dynamodb)
+    dynamodb.put_item(TableName=table, Item=item("secret"))
+    assert dynamodb.get_item(TableName=table, Key=item("secret"))["Item"] == item("secret")
+    assert len(sent) > 3 and set(sent) == {server.url.rstrip("/")}
+    endpoints = dynamodb.describe_endpoints()["Endpoints"]
+    address = server.url.rstrip("/").removeprefix("https://")
+    assert endpoints == [{"Address": address, "CachePeriodInMinutes": 1440}]
+
+
+def test_endpoint_discovery_keeps_the_cli_here(server, tmp_path):
+    """The same with the CLI, as README points it here, and the setting in its configuration file."""
+    aws = shutil.which("aws", path=f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}")
+    assert aws, "no AWS CLI here; ./check installs it"
+    table = create_table(server.dynamodb)
+    (tmp_path / "config").write_text("[default]\nendpoint_discovery_enabled = true\n")
+    environment = clean_environment(
+        AWS_CONFIG_FILE=str(tmp_path / "config"), AWS_ENDPOINT_URL=server.url, AWS_DEFAULT_REGION="us-east-1",
+        AWS_ACCESS_KEY_ID="alice", AWS_SECRET_ACCESS_KEY="x", AWS_MAX_ATTEMPTS="1")
+    done = subprocess.run(
+        [aws, "dynamodb", "put-item", "--table-name", table, "--item", json.dumps(item("secret")), "--debug"],
+        capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert f"Injecting discovered endpoint: {server.url}" in done.stderr and "amazonaws.com" not in done.stderr
+    assert server.dynamodb.scan(TableName=table, ConsistentRead=True)["Items"] == [item("secret")]
+
+
 def test_item_through_http2(server, dynamodb):
     """HTTP/2 with prior knowledge on the same port, driven by curl when it is there."""
-    import shutil
-    import subprocess
-
     curl = shutil.which("curl")
     if not curl or "HTTP2" not in subprocess.run([curl, "--version"], capture_output=True, text=True).stdout:
         pytest.skip("no curl with HTTP/2 here")

@@ -48,6 +48,7 @@ impl Server {
             id: "00000000-0000-4000-8000-000000000000".into(),
             operation,
             input: input.clone(),
+            reached: Default::default(),
         };
         self.tell(format!("actor {actor} calls {operation} {input}"));
         let answered = tokio::time::timeout(HANG, self.app.call(service, request)).await;

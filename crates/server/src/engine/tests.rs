@@ -101,7 +101,8 @@ impl World {
     }
 
     async fn kms_call(&self, operation: &'static str, input: Value) -> Value {
-        let request = Request { caller: caller(), id: "id".into(), operation, input };
+        let request =
+            Request { caller: caller(), id: "id".into(), operation, input, reached: Default::default() };
         match kms_api::dispatch(&self.kms, &request).await.unwrap() {
             Output::Json(value) => value,
             Output::Bytes(bytes) => serde_json::from_slice(&bytes).unwrap_or(Value::Null),

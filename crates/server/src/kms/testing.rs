@@ -145,7 +145,8 @@ impl World {
 }
 
 fn request(caller: &Caller, operation: &'static str, input: Value) -> Request {
-    Request { caller: caller.clone(), id: "11cab293-11a6-11e8-8386-13160d3e5db5".into(), operation, input }
+    let id = "11cab293-11a6-11e8-8386-13160d3e5db5".into();
+    Request { caller: caller.clone(), id, operation, input, reached: Default::default() }
 }
 
 fn value(output: Output) -> Value {

@@ -22,6 +22,17 @@ pub struct Request {
     pub operation: &'static str,
     /// The body: a JSON object that has passed `Operation::validate`.
     pub input: Value,
+    /// Where the client reached this server.
+    pub reached: Reached,
+}
+
+/// The address by which a client reached this server.
+#[derive(Clone, Debug, Default)]
+pub struct Reached {
+    /// The request's `Host`, cut to 1,024 bytes; empty when absent.
+    pub host: Arc<str>,
+    /// Whether the client speaks TLS, to this server or to a proxy in front of it.
+    pub tls: bool,
 }
 
 /// What an action answers.

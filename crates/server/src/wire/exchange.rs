@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, USER_AGENT};
+use hyper::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderName, USER_AGENT,
+};
 use hyper::http::request::Parts;
 use hyper::{Method, Request as HttpRequest, StatusCode};
 use parking_lot::Mutex;
@@ -25,7 +27,7 @@ use super::service::is_dynamodb;
 use super::{ApiError, Service, metrics, plain, query};
 use crate::auth::{Authenticator, Caller};
 use crate::clock::SystemClock;
-use crate::service::{Output, Request};
+use crate::service::{Output, Reached, Request};
 
 /// What all connections share.
 pub(super) struct Front<D> {
@@ -48,9 +50,15 @@ pub(super) struct Peer {
     pub(super) source_ip: Arc<str>,
     /// The connection's number.
     pub(super) connection: u64,
-    /// The last `User-Agent` seen: requests of one connection share one copy.
-    pub(super) user_agent: Mutex<Arc<str>>,
+    /// Whether the connection is encrypted.
+    pub(super) tls: bool,
+    pub(super) user_agent: LastText,
+    pub(super) host: LastText,
 }
+
+/// The last text seen in a header: requests of one connection share one copy.
+#[derive(Default)]
+pub(super) struct LastText(Mutex<Arc<str>>);
 
 /// Answers one request.
 pub(super) async fn answer<D: Dispatch>(
@@ -69,7 +77,7 @@ pub(super) async fn answer<D: Dispatch>(
     let received = body::read(body, limits.body_bytes_max, limits.body_timeout, &front.large_kib).await;
     let received = match received {
         Ok(received) => received,
-        Err(error) => return refused_body(front, &error),
+        Err(error) => return refused_body(front, &head, &error).await,
     };
     if head.uri.path() == plain::CLOCK_PATH {
         return plain::move_clock(front, &head, &received.bytes);
@@ -85,7 +93,7 @@ pub(super) async fn answer<D: Dispatch>(
     }
     let unpacked = match unpack(&head.headers, sent, limits.body_bytes_max).await {
         Ok(unpacked) => unpacked,
-        Err(error) => return refused_body(front, &error),
+        Err(error) => return refused_body(front, &head, &error).await,
     };
     let call = Call { head: &head, sent, body: &unpacked };
     match route(&head, &unpacked) {
@@ -131,10 +139,9 @@ enum Route<'a> {
 }
 
 fn route<'a>(head: &'a Parts, body: &[u8]) -> Route<'a> {
-    let content_type = header(&head.headers, &CONTENT_TYPE);
-    let content_type = content_type.split(';').next().unwrap_or_default().trim();
+    let is = |media_type: &str| content_type(head).eq_ignore_ascii_case(media_type);
     let form = match head.method {
-        Method::POST if content_type == "application/x-www-form-urlencoded" => str::from_utf8(body).ok(),
+        Method::POST if is(FORM) => str::from_utf8(body).ok(),
         Method::GET => head.uri.query(),
         _ => None,
     };
@@ -146,10 +153,9 @@ fn route<'a>(head: &'a Parts, body: &[u8]) -> Route<'a> {
     }
     let target = header(&head.headers, &X_AMZ_TARGET);
     let service = Service::from_target(target);
-    let json = content_type == "application/json"
-        || content_type == "application/x-amz-json-1.0"
-        || (content_type == "application/x-amz-json-1.1"
-            && !service.is_some_and(|(service, _)| is_dynamodb(service)));
+    let json = is("application/x-amz-json-1.0")
+        || is("application/json")
+        || (is("application/x-amz-json-1.1") && !service.is_some_and(|(service, _)| is_dynamodb(service)));
     match service {
         _ if !json && !body.is_empty() => Route::NotACall,
         Some((service, operation)) => Route::Json(service, operation),
@@ -174,7 +180,8 @@ async fn json_call<D: Dispatch>(
         Err(error) => return document::check_syntax(call.body).and(Err(error)),
     };
     let _share = document_share(front, call.body).await;
-    let request = |input| Request { caller, id: Arc::clone(id), operation: operation.name(), input };
+    let reached = reached(peer, call.head);
+    let request = |input| Request { caller, id: Arc::clone(id), operation: operation.name(), input, reached };
     match checked_input(service, operation, call.body) {
         Ok(input) => front.app.call(service, request(input)).await,
         Err(error) => {
@@ -211,7 +218,8 @@ async fn query_call<D: Dispatch>(
 ) -> Result<Output, ApiError> {
     let query::Call { service, operation, input } = query;
     let caller = caller(front, peer, call, service)?;
-    front.app.call(service, Request { caller, id: Arc::clone(id), operation, input }).await
+    let reached = reached(peer, call.head);
+    front.app.call(service, Request { caller, id: Arc::clone(id), operation, input, reached }).await
 }
 
 fn caller<D>(front: &Front<D>, peer: &Peer, call: &Call<'_>, service: Service) -> Result<Caller, ApiError> {
@@ -220,15 +228,26 @@ fn caller<D>(front: &Front<D>, peer: &Peer, call: &Call<'_>, service: Service) -
         principal: sender.principal,
         region: sender.region,
         source_ip: Arc::clone(&peer.source_ip),
-        user_agent: peer.user_agent(header(&call.head.headers, &USER_AGENT)),
+        user_agent: peer.user_agent.shared(header(&call.head.headers, &USER_AGENT)),
         connection: peer.connection,
     })
 }
 
-impl Peer {
-    fn user_agent(&self, text: &str) -> Arc<str> {
-        let text = &text[..text.floor_char_boundary(USER_AGENT_BYTES_MAX)];
-        let mut last = self.user_agent.lock();
+fn reached(peer: &Peer, head: &Parts) -> Reached {
+    // HTTP/2 carries the host in the URL instead.
+    let host = match head.uri.authority() {
+        Some(authority) => authority.as_str(),
+        None => header(&head.headers, &HOST),
+    };
+    // A proxy that ends TLS in front of this server says so; a client must not be told to leave TLS.
+    let tls = peer.tls || header(&head.headers, &X_FORWARDED_PROTO).eq_ignore_ascii_case("https");
+    Reached { host: peer.host.shared(host), tls }
+}
+
+impl LastText {
+    fn shared(&self, text: &str) -> Arc<str> {
+        let text = &text[..text.floor_char_boundary(SHARED_BYTES_MAX)];
+        let mut last = self.0.lock();
         if **last != *text {
             *last = text.into();
         }
@@ -255,16 +274,35 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
-fn refused_body<D>(front: &Front<D>, error: &BodyError) -> Answer {
+async fn refused_body<D>(front: &Front<D>, head: &Parts, error: &BodyError) -> Answer {
+    let service = addressed_service(head);
+    let id = front.ids.next(service);
     let answer = match error {
-        BodyError::TooLarge => response::text(StatusCode::PAYLOAD_TOO_LARGE, ""),
-        BodyError::TooSlow => response::text(StatusCode::REQUEST_TIMEOUT, ""),
-        BodyError::Broken => response::json(
-            StatusCode::BAD_REQUEST,
-            &serde_json::json!({"__type": "com.amazon.coral.service#SerializationException"}),
-        ),
+        BodyError::TooLarge => {
+            response::with_request_id(response::text(StatusCode::PAYLOAD_TOO_LARGE, ""), &id)
+        }
+        BodyError::TooSlow => response::with_request_id(response::text(StatusCode::REQUEST_TIMEOUT, ""), &id),
+        BodyError::Broken => {
+            let refused = ApiError::new("SerializationException", "");
+            response::api(service, "", &id, Err(refused), false).await
+        }
     };
-    response::closing(response::with_request_id(answer, &front.ids.next(Service::DynamoDb)))
+    response::closing(answer)
+}
+
+// The service that a request is for, as far as its head tells: forms say it in the body, and most are for STS.
+fn addressed_service(head: &Parts) -> Service {
+    match Service::from_target(header(&head.headers, &X_AMZ_TARGET)) {
+        Some((service, _)) => service,
+        None if content_type(head).eq_ignore_ascii_case(FORM) => Service::Sts,
+        None => Service::DynamoDb,
+    }
+}
+
+// The media type of the body, without parameters; its letters' case means nothing.
+fn content_type(head: &Parts) -> &str {
+    let value = header(&head.headers, &CONTENT_TYPE);
+    value.split(';').next().unwrap_or_default().trim()
 }
 
 /// A header's text; empty when it is absent or no text.
@@ -272,8 +310,10 @@ pub(super) fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
+const FORM: &str = "application/x-www-form-urlencoded";
 static X_AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");
-const USER_AGENT_BYTES_MAX: usize = 1024;
+static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const SHARED_BYTES_MAX: usize = 1024;
 
 #[cfg(test)]
 mod tests {

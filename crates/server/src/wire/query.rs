@@ -32,7 +32,7 @@ pub(super) fn parse(form: &str) -> Option<Result<Call, (Service, ApiError)>> {
             }
         }
     }
-    let (action, version) = (action?, version.unwrap_or_default());
+    let (action, version) = (action?, version.unwrap_or_else(|| "NO_VERSION_SPECIFIED".to_owned()));
     let known = QUERY_SERVICES.into_iter().find(|service| model(*service).api_version() == version);
     let service = known.unwrap_or(Service::Sts);
     match known.and_then(|service| model(service).operation(&action)) {
@@ -108,6 +108,7 @@ pub(super) fn error(
         "IncompleteSignatureException" => ("IncompleteSignature", 400),
         "InvalidSignatureException" => ("SignatureDoesNotMatch", 403),
         "MissingAuthenticationTokenException" => ("MissingAuthenticationToken", 403),
+        "SerializationException" => ("MalformedInput", 400),
         "ThrottlingException" => ("Throttling", 400),
         "UnrecognizedClientException" => ("InvalidClientTokenId", 403),
         "ValidationException" => ("ValidationError", 400),
@@ -192,6 +193,13 @@ mod tests {
         };
         assert_eq!(service, Service::Iam);
         assert_eq!(refused.message, "Could not find operation Fly for version 2010-05-08");
+        let Some(Err((_, refused))) = parse("Action=GetCallerIdentity") else {
+            panic!("no version was named");
+        };
+        assert_eq!(
+            refused.message,
+            "Could not find operation GetCallerIdentity for version NO_VERSION_SPECIFIED"
+        );
         let unknown = ApiError::new("UnknownOperationException", "");
         let (status, xml) = error(Service::Sts, "AssumeRole", &Arc::from("id"), &unknown);
         assert_eq!(status, StatusCode::BAD_REQUEST);

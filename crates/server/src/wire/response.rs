@@ -147,9 +147,8 @@ fn namespace(service: Service, code: &str) -> Option<&'static str> {
 /// The member that holds the text. The service models and the services themselves spell it both ways.
 fn message_member(service: Service, code: &str) -> &'static str {
     match code {
-        "AccessDeniedException" => "Message",
+        "AccessDeniedException" | "SerializationException" => "Message",
         "IdempotentParameterMismatchException"
-        | "SerializationException"
         | "TransactionCanceledException"
         | "TransactionInProgressException"
             if is_dynamodb(service) =>
@@ -229,6 +228,10 @@ mod tests {
                 "__type": "com.amazon.coral.service#SerializationException",
                 "Message": "NUMBER_VALUE cannot be converted to String",
             }),
+        );
+        assert_eq!(
+            rendered(Service::Kms, &ApiError::new("SerializationException", "Expected null")),
+            json!({"__type": "SerializationException", "Message": "Expected null"}),
         );
         assert_eq!(
             rendered(Service::Kms, &ApiError::new("NotFoundException", "Invalid keyId 'x'")),

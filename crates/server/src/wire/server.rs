@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use strongroom_model::clock::Random;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -13,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::connection;
 use super::dispatch::Dispatch;
-use super::exchange::{Front, Peer};
+use super::exchange::{Front, LastText, Peer};
 use super::limits::Limits;
 use super::request_id::RequestIds;
 use crate::auth::Authenticator;
@@ -131,7 +130,9 @@ async fn accept<D: Dispatch>(
         let peer = Peer {
             source_ip: address.ip().to_canonical().to_string().into(),
             connection,
-            user_agent: Mutex::new(Arc::from("")),
+            tls: tls.is_some(),
+            user_agent: LastText::default(),
+            host: LastText::default(),
         };
         let (front, tls, phases, held) = (Arc::clone(&front), tls.clone(), phases.clone(), held.clone());
         tokio::spawn(async move {

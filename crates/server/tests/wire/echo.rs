@@ -45,6 +45,7 @@ impl Dispatch for Echo {
             "UserAgent": &*request.caller.user_agent,
             "SourceIp": &*request.caller.source_ip,
             "Connection": request.caller.connection,
+            "Reached": [&*request.reached.host, request.reached.tls],
         })
         .into())
     }

@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use hyper::StatusCode;
+use http_body_util::Full;
+use hyper::{Request, StatusCode};
 use serde_json::json;
 use strongroom_server::wire::Limits;
 
@@ -49,11 +50,37 @@ async fn a_gzip_bomb_is_refused() {
     let sent = request("DynamoDB_20120810.PutItem", &[("content-encoding", "gzip")], bomb);
     assert_eq!(exchange(server.address(), false, sent).await.0, StatusCode::PAYLOAD_TOO_LARGE);
     let sent = request("DynamoDB_20120810.PutItem", &[("content-encoding", "gzip")], "no gzip");
-    let (status, _, body) = exchange(server.address(), false, sent).await;
+    let (status, headers, body) = exchange(server.address(), false, sent).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert_eq!(parse(&body)["__type"], "com.amazon.coral.service#SerializationException");
+    assert_eq!(parse(&body), json!({"__type": "com.amazon.coral.service#SerializationException"}));
+    assert_eq!(headers["content-type"], "application/x-amz-json-1.0");
+    assert_eq!(headers["x-amz-crc32"], crc32fast::hash(&body).to_string());
     let sent = request("DynamoDB_20120810.PutItem", &[("content-encoding", "br")], "{}");
     assert_eq!(exchange(server.address(), false, sent).await.0, StatusCode::BAD_REQUEST);
+    server.stop().await;
+}
+
+/// A client of each service parses the refusal of a body as it parses every other error.
+#[tokio::test]
+async fn a_refused_body_is_told_in_the_words_of_its_service() {
+    let server = start(Limits::default()).await;
+    let sent = request("TrentService.ListKeys", &[("content-encoding", "br")], "{}");
+    let (status, headers, body) = exchange(server.address(), false, sent).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(parse(&body), json!({"__type": "SerializationException"}));
+    assert_eq!(headers["content-type"], "application/x-amz-json-1.1");
+    assert_eq!(headers["x-amzn-requestid"].len(), 36);
+    let form = Request::post("http://localhost/")
+        .header("host", "localhost")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("content-encoding", "gzip")
+        .body(Full::new("Action=GetCallerIdentity&Version=2011-06-15".into()))
+        .unwrap();
+    let (status, headers, body) = exchange(server.address(), false, form).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(headers["content-type"], "text/xml");
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    assert!(body.contains("<Code>MalformedInput</Code>"), "{body}");
     server.stop().await;
 }
 

@@ -67,8 +67,54 @@ async fn each_service_has_its_own_headers_and_errors() {
     }
     let (_, _, body) = call("TrentService.NoSuchThing", "{}").await;
     assert_eq!(parse(&body)["__type"], "UnknownOperationException");
+    let (_, _, body) = call("TrentService.ListKeys", "[]").await;
+    let message = "Start of list found where not expected";
+    assert_eq!(parse(&body), json!({"__type": "SerializationException", "Message": message}));
+    for body in ["[]", "null", "\"x\"", "7"] {
+        let (_, _, body) = call("DynamoDB_20120810.ListTables", body).await;
+        assert_eq!(parse(&body), json!({"__type": "com.amazon.coral.service#SerializationException"}));
+    }
     let (_, _, body) = call("DynamoDB_20120810.GetItem", "{").await;
     assert_eq!(parse(&body), json!({"__type": "com.amazon.coral.service#SerializationException"}));
+    server.stop().await;
+}
+
+/// The media type's letters may be of either case, RFC 9110 has it.
+#[tokio::test]
+async fn a_content_type_is_known_in_any_case() {
+    let server = start(Limits::default()).await;
+    let sent = Request::post("http://localhost/")
+        .header("host", "localhost")
+        .header("content-type", "Application/X-Amz-JSON-1.0; charset=UTF-8")
+        .header("x-amz-target", "DynamoDB_20120810.DescribeTable")
+        .body(Full::new(r#"{"TableName":"ttt"}"#.into()))
+        .unwrap();
+    assert_eq!(exchange(server.address(), false, sent).await.0, StatusCode::OK);
+    server.stop().await;
+}
+
+/// A client that discovers endpoints is told to stay where it is, and must be understood whatever way it came.
+#[tokio::test]
+async fn a_call_knows_where_the_client_has_reached_the_server() {
+    let server = start(Limits::default()).await;
+    for (http2, forwarded, tls) in
+        [(false, "http", false), (true, "", false), (false, "https", true), (true, "HTTPS", true)]
+    {
+        let headers = [("x-forwarded-proto", forwarded)];
+        let sent = request("DynamoDB_20120810.DescribeTable", &headers, r#"{"TableName":"ttt"}"#);
+        let (_, _, body) = exchange(server.address(), http2, sent).await;
+        assert_eq!(parse(&body)["Reached"], json!(["localhost", tls]), "{http2} {forwarded}");
+    }
+    server.stop().await;
+}
+
+/// Any credentials are accepted in development, and whatever they were made for: no part of a signature is checked.
+#[tokio::test]
+async fn development_checks_no_part_of_a_signature() {
+    let server = start(Limits::default()).await;
+    let headers = [("authorization", SIGNED), ("x-amz-content-sha256", "UNSIGNED-PAYLOAD")];
+    let sent = request("DynamoDB_20120810.DescribeTable", &headers, r#"{"TableName":"ttt"}"#);
+    assert_eq!(exchange(server.address(), false, sent).await.0, StatusCode::OK);
     server.stop().await;
 }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{input, table};
 use crate::engine::Engine;
-use crate::service::{Output, Request};
+use crate::service::{Output, Reached, Request};
 use crate::wire::ApiError;
 
 /// DescribeContinuousBackups.
@@ -47,11 +47,15 @@ pub fn kinesis_streaming_destination(engine: &Engine, request: &Request) -> Resu
     Ok(json!({"TableName": found.record().name, "KinesisDataStreamDestinations": []}).into())
 }
 
-/// DescribeEndpoints: clients are told to stay where they are.
-pub fn endpoints(request: &Request) -> Output {
-    json!({"Endpoints": [{
-        "Address": format!("dynamodb.{}.amazonaws.com", request.caller.region),
-        "CachePeriodInMinutes": 1440,
-    }]})
-    .into()
+/// DescribeEndpoints: clients are told to stay where they are. A client that discovers endpoints sends its items
+/// to whatever address it is answered, so this must be the one at which it has reached this server.
+pub fn endpoints(request: &Request) -> Result<Output, ApiError> {
+    let Reached { host, tls } = &request.reached;
+    if host.is_empty() {
+        return Err(ApiError::validation("the request does not say in Host which endpoint it was sent to"));
+    }
+    // SDKs put `https://` in front of an address without a scheme.
+    let scheme = if *tls { "" } else { "http://" };
+    let address = format!("{scheme}{host}");
+    Ok(json!({"Endpoints": [{ "Address": address, "CachePeriodInMinutes": 1440 }]}).into())
 }

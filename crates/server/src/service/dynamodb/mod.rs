@@ -58,7 +58,7 @@ pub async fn dispatch(engine: &Arc<Engine>, request: Request) -> Result<Output, 
         "DeleteTable" => delete_table::run(engine, request).await,
         "DescribeContinuousBackups" => describe_features::continuous_backups(engine, &request),
         "DescribeContributorInsights" => describe_features::contributor_insights(engine, &request),
-        "DescribeEndpoints" => Ok(describe_features::endpoints(&request)),
+        "DescribeEndpoints" => describe_features::endpoints(&request),
         "DescribeKinesisStreamingDestination" => {
             describe_features::kinesis_streaming_destination(engine, &request)
         }
