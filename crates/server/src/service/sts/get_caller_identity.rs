@@ -1,12 +1,20 @@
 //! GetCallerIdentity: whose credentials a request is signed with. Nobody can be denied it.
 
 use serde_json::{Value, json};
+use strongroom_model::shape::{Service, model};
 
 use crate::service::Request;
+use crate::wire::ApiError;
 
-pub(super) fn run(request: &Request) -> Value {
+pub(super) fn run(request: &Request) -> Result<Value, ApiError> {
+    // Ours: the service ignores parameters that it does not know, and with them what the caller meant.
+    model(Service::Sts)
+        .operation(request.operation)
+        .expect("the operation is in the model")
+        .validate(&request.input)
+        .map_err(|error| ApiError::new(error.code(), error.message().to_owned()))?;
     let principal = &request.caller.principal;
-    json!({ "UserId": principal.principal_id, "Account": principal.account, "Arn": principal.arn })
+    Ok(json!({ "UserId": principal.principal_id, "Account": principal.account, "Arn": principal.arn }))
 }
 
 #[cfg(test)]
@@ -15,6 +23,7 @@ mod tests {
 
     use super::*;
     use crate::auth::{Caller, Principal, PrincipalKind};
+    use crate::service::Reached;
 
     #[test]
     fn it_says_who_signed() {
@@ -33,12 +42,17 @@ mod tests {
             user_agent: "".into(),
             connection: 1,
         };
-        let request = Request { caller, id: "id".into(), operation: "GetCallerIdentity", input: json!({}) };
+        let operation = "GetCallerIdentity";
+        let mut request =
+            Request { caller, id: "id".into(), operation, input: json!({}), reached: Reached::default() };
         let identity = json!({
             "UserId": "AIDAEXAMPLE",
             "Account": "111122223333",
             "Arn": "arn:aws:iam::111122223333:user/Alice",
         });
-        assert_eq!(run(&request), identity);
+        assert_eq!(run(&request), Ok(identity));
+        request.input = json!({"Foo": "1"});
+        let unknown = "unknown member `Foo` in a request to GetCallerIdentity";
+        assert_eq!(run(&request), Err(ApiError::validation(unknown)));
     }
 }

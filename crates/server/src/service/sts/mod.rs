@@ -9,7 +9,7 @@ use crate::wire::ApiError;
 #[expect(clippy::unused_async, reason = "every service is dispatched in the same way")]
 pub async fn dispatch(request: &Request) -> Result<Output, ApiError> {
     match request.operation {
-        "GetCallerIdentity" => Ok(get_caller_identity::run(request).into()),
+        "GetCallerIdentity" => Ok(get_caller_identity::run(request)?.into()),
         _ => Err(ApiError::new("UnknownOperationException", "")),
     }
 }
