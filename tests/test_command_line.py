@@ -54,6 +54,14 @@ def test_a_demo_that_is_ended_leaves_nothing_behind(tmp_path, ending):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_demo_uses_no_proxy(tmp_path):
+    """Where cargo needs a proxy, the calls of the demonstration to its own server must not go there."""
+    proxies = {name: "http://127.0.0.1:1" for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")}
+    done = subprocess.run([binary(), "demo"], capture_output=True, text=True, timeout=120, cwd=tmp_path, env=clean_environment(**proxies))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Everything was as promised" in done.stdout
+
+
 def test_verify_lists_each_table(own_server):
     """A table per table: objects, bytes, data key, table key, KMS key ARN; exit code 0 when all is well."""
     key = customer_key(own_server.kms)

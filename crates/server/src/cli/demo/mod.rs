@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
 use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use aws_sdk_dynamodb::operation::get_item::GetItemError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
     SseSpecification, SseType, TableStatus,
@@ -33,12 +32,12 @@ pub(super) enum DemoError {
     #[error("the demonstration cannot be set up")]
     SetUp(#[source] Box<dyn std::error::Error>),
     /// A call failed that should not.
-    #[error("{call} failed: {error}")]
+    #[error("{call} failed")]
     Call {
         /// The operation.
         call: &'static str,
-        /// What came back.
-        error: String,
+        /// What came back, or why nothing did.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Something is not as this program promises.
     #[error("not as promised: {0}")]
@@ -106,6 +105,8 @@ impl Demo {
     fn new(url: &str) -> Self {
         // A server for development takes the access key's name for the user's.
         let credentials = Credentials::new(USER, "anything", None, None, "demo");
+        // The server is in this process: its calls go through no proxy, whatever the environment says.
+        let http_client = aws_smithy_http_client::Builder::new().build_http();
         macro_rules! client {
             ($sdk:ident) => {
                 $sdk::Client::from_conf(
@@ -113,6 +114,7 @@ impl Demo {
                         .behavior_version($sdk::config::BehaviorVersion::v2026_01_12())
                         .region($sdk::config::Region::new("us-east-1"))
                         .endpoint_url(url)
+                        .http_client(http_client.clone())
                         .credentials_provider(credentials.clone())
                         .build(),
                 )
@@ -235,7 +237,7 @@ impl Demo {
     async fn get(&self, table: &str, hash: &str, value: &str) -> Result<String, Refused> {
         let key = AttributeValue::S(value.to_owned());
         let got = self.dynamodb.get_item().table_name(table).key(hash, key).send().await;
-        let got = got.map_err(|error| Refused::of(error.into_service_error()))?;
+        let got = got.map_err(Refused::of)?;
         let mut attributes: Vec<String> = got
             .item()
             .into_iter()
@@ -249,7 +251,7 @@ impl Demo {
     async fn must_read(&self, table: &str, hash: &str, value: &str) -> Result<(), DemoError> {
         Self::show_get(table, hash, value)?;
         let item = self.get(table, hash, value).await;
-        let item = item.map_err(|error| DemoError::Call { call: "GetItem", error: error.to_string() })?;
+        let item = item.map_err(|error| DemoError::Call { call: "GetItem", source: error.into() })?;
         answer(&item)?;
         promise(item.contains(value), "GetItem returns what PutItem wrote")
     }
@@ -352,7 +354,7 @@ impl Demo {
     }
 }
 
-/// Why an item cannot be read.
+/// What a call came back with instead of an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("{code}: {message}")]
 struct Refused {
@@ -361,11 +363,29 @@ struct Refused {
 }
 
 impl Refused {
-    fn of(error: GetItemError) -> Self {
-        let code = error.code().unwrap_or("no answer").to_owned();
-        let message = error.message().map_or_else(|| format!("{error}"), str::to_owned);
-        Self { code, message }
+    fn of<E, R>(error: SdkError<E, R>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        R: std::fmt::Debug + Send + Sync + 'static,
+    {
+        match error.code() {
+            Some(code) => {
+                Self { code: code.to_owned(), message: error.message().unwrap_or_default().to_owned() }
+            }
+            None => Self { code: "no answer".to_owned(), message: causes(&error) },
+        }
     }
+}
+
+// An error and its causes as one sentence.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
 }
 
 /// One line of the trail.
@@ -447,15 +467,12 @@ fn promise(holds: bool, what: &str) -> Result<(), DemoError> {
     if holds { Ok(()) } else { Err(DemoError::Promise(what.to_owned())) }
 }
 
-fn failed<E, R>(call: &'static str) -> impl FnOnce(aws_sdk_dynamodb::error::SdkError<E, R>) -> DemoError
+fn failed<E, R>(call: &'static str) -> impl FnOnce(SdkError<E, R>) -> DemoError
 where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
 {
-    move |error| {
-        let code = error.code().map(|code| format!("{code}: {}", error.message().unwrap_or_default()));
-        DemoError::Call { call, error: code.unwrap_or_else(|| format!("{error:?}")) }
-    }
+    move |error| DemoError::Call { call, source: Refused::of(error).into() }
 }
 
 fn status_text(table: &aws_sdk_dynamodb::types::TableDescription) -> String {
@@ -503,6 +520,19 @@ mod tests {
             "2026-01-02T03:04:05Z  Decrypt          alice through dynamodb.amazonaws.com  table Books"
         );
         assert_eq!(Used::parse("no JSON"), None);
+    }
+
+    /// Whoever reads it is no programmer: a sentence, and nothing of how the SDK is built.
+    #[tokio::test]
+    async fn a_call_that_gets_no_answer_says_why_in_a_sentence() {
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", nobody.local_addr().unwrap());
+        drop(nobody);
+        let error = Demo::new(&url).create_key().await.unwrap_err();
+        let text = causes(&error);
+        assert!(text.starts_with("CreateKey failed: no answer: "), "{text}");
+        assert!(text.contains("Connection refused"), "{text}");
+        assert!(!text.contains("ConnectorError") && !text.contains('{'), "{text}");
     }
 
     /// What the environment says of other servers must not reach this one.
