@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import ssl
@@ -100,6 +101,28 @@ def r66_an_access_key_that_nobody_saw_is_not_kept(make_server, tmp_path, obstacl
     assert start_secure(server).dynamodb.list_tables()["TableNames"] == []
     server.restart()
     assert server.dynamodb.list_tables()["TableNames"] == []
+
+
+def r66_a_certificate_that_is_not_for_the_address_is_not_served(make_server):
+    """The URL that the ready line tells is always one that the CA file vouches for: another address or name than the
+    certificate was made for is refused, with what to do, and doing it helps."""
+    server = make_server("secure", dev=False)
+    start_secure(server).stop()
+    keys = server.access_key, server.secret_key
+    before = {path: path.read_bytes() for path in (server.data / "tls").iterdir()}
+    server.listen, server.arguments = "127.0.0.2:0", ["--tls-names", "db.example"]
+    text = server.start_expecting_failure()
+    assert "`db.example`, `127.0.0.2`" in text and "delete that folder" in text and "ca.pem" in text, text
+    assert {path: path.read_bytes() for path in (server.data / "tls").iterdir()} == before
+    shutil.rmtree(server.data / "tls")
+    server.start()
+    server.verify = re.search(r"AWS_CA_BUNDLE=(\S+)", server.output()).group(1)
+    server.access_key, server.secret_key = keys
+    assert server.url.startswith("https://127.0.0.2:")
+    assert server.dynamodb.list_tables()["TableNames"] == []
+    context = ssl.create_default_context(cafile=server.verify)
+    with socket.create_connection(where(server)) as raw, context.wrap_socket(raw, server_hostname="db.example") as tls:
+        assert tls.version() == "TLSv1.3"
 
 
 def r66_an_unsigned_request_is_refused(secure_server):

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::engine::{CallerRules, CallerScope, Renewal};
 use crate::storage::DataSetting;
-use crate::wire::Limits;
+use crate::wire::{Limits, tls};
 
 use super::root_key::RootKeySetting;
 
@@ -227,6 +227,12 @@ pub enum SettingsError {
     /// Two answers to one question.
     #[error("--cleartext and a TLS certificate exclude each other")]
     ClearCertificate,
+    /// Names for a certificate that nobody makes.
+    #[error(
+        "--tls-names is for the certificate that the server makes: leave it out with --dev, --cleartext or \
+         --tls-cert"
+    )]
+    NamesWithoutCertificate,
     /// Nowhere to keep a certificate.
     #[error(
         "with `--data memory:` there is nowhere to keep a TLS certificate: give --tls-cert and --tls-key, or --cleartext"
@@ -271,14 +277,22 @@ impl Given {
             return Err(bounds("account-id", "twelve digits"));
         }
         let cleartext = said!(cleartext).unwrap_or(false);
+        let tls_names: Vec<String> = said!(tls_names).unwrap_or_default();
+        let tls_names: Vec<String> = tls_names.into_iter().filter(|name| !name.is_empty()).collect();
+        if !tls_names.iter().all(|name| tls::is_certificate_name(name)) {
+            return Err(bounds("tls-names", "DNS names, with or without `*.` before them, or addresses"));
+        }
         let transport = match (said!(tls_cert), said!(tls_key)) {
             (Some(_), Some(_)) if cleartext => return Err(SettingsError::ClearCertificate),
             (Some(cert), Some(key)) => Transport::OwnCertificate { cert, key },
             (None, None) if dev || cleartext => Transport::Cleartext,
             (None, None) if data == DataSetting::Memory => return Err(SettingsError::MemoryCertificate),
-            (None, None) => Transport::MadeCertificate { names: said!(tls_names).unwrap_or_default() },
+            (None, None) => Transport::MadeCertificate { names: tls_names.clone() },
             _ => return Err(SettingsError::HalfCertificate),
         };
+        if !tls_names.is_empty() && !matches!(transport, Transport::MadeCertificate { .. }) {
+            return Err(SettingsError::NamesWithoutCertificate);
+        }
         let kms_endpoint = said!(kms_endpoint).filter(|endpoint| !endpoint.is_empty());
         if kms_endpoint
             .as_ref()
@@ -447,6 +461,13 @@ mod tests {
         ));
         let both = "--root-key file:k --tls-cert c --tls-key k --cleartext";
         assert!(matches!(settings(both, ""), Err(SettingsError::ClearCertificate)));
+        let named = settings("--root-key passphrase --tls-names db.example,10.0.0.1", "").unwrap();
+        let names = vec!["db.example".to_owned(), "10.0.0.1".to_owned()];
+        assert_eq!(named.transport, Transport::MadeCertificate { names });
+        for line in ["--dev", "--root-key file:k --cleartext", "--root-key file:k --tls-cert c --tls-key k"] {
+            let refused = settings(&format!("{line} --tls-names db.example"), "");
+            assert!(matches!(refused, Err(SettingsError::NamesWithoutCertificate)), "{line}");
+        }
         let memory = "--root-key file:k --data memory:";
         assert!(matches!(settings(memory, ""), Err(SettingsError::MemoryCertificate)));
     }
@@ -461,6 +482,7 @@ mod tests {
             "--dev --table-key-cache-outage-hours-max 13",
             "--dev --connections-max 0",
             "--dev --kms-endpoint localhost:8000",
+            "--root-key file:k --tls-names db.example,db/example",
         ] {
             assert!(matches!(settings(line, ""), Err(SettingsError::Bounds { .. })), "{line}");
         }

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! The CA's own key is forgotten as soon as it has signed, so nobody can make
-//! further certificates that these clients would trust.
+//! further certificates that these clients would trust. So one that was made
+//! for other names is not mended but refused: what to do is the operator's choice.
 
 use std::io::Write;
 use std::net::IpAddr;
@@ -22,8 +23,10 @@ use rcgen::{
     KeyPair, KeyUsagePurpose,
 };
 use rustls::ServerConfig;
+use rustls::client::verify_server_name;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::ParsedCertificate;
 
 /// A TLS set-up.
 pub struct Tls {
@@ -54,11 +57,21 @@ pub enum TlsError {
         /// Why.
         source: rustls::Error,
     },
-    /// The certificate cannot be made: a name is none, most likely.
-    #[error(
-        "cannot make a TLS certificate; is one of the names given with --tls-names no DNS name or address?"
-    )]
+    /// The certificate cannot be made.
+    #[error("cannot make a TLS certificate")]
     Make(#[from] rcgen::Error),
+    /// The certificate was made at an earlier start, for other names.
+    #[error(
+        "the TLS certificate in `{folder}` was made without {names}: start with the address and the names that it was \
+         made for; or delete that folder to have a new certificate made, and give clients its new `ca.pem`; or give \
+         --tls-cert and --tls-key"
+    )]
+    OtherNames {
+        /// Where the certificate lies.
+        folder: PathBuf,
+        /// What it is asked to be for and is not, each in backticks.
+        names: String,
+    },
     /// The folder `tls` cannot be written.
     #[error("cannot write `{path}`")]
     Write {
@@ -94,7 +107,18 @@ pub fn from_files(cert: &Path, key: &Path) -> Result<Tls, TlsError> {
     Ok(Tls { config: Arc::new(config), ca_file: None })
 }
 
-/// TLS with the certificate in `folder`; one is made if there is none.
+/// Whether a certificate can be for `name`: a DNS name, `*.` before one, or an address.
+pub fn is_certificate_name(name: &str) -> bool {
+    let (is_wildcard, rest) = name.strip_prefix("*.").map_or((false, name), |rest| (true, rest));
+    match ServerName::try_from(rest) {
+        Ok(ServerName::DnsName(_)) => !rest.ends_with('.') && (!is_wildcard || rest.contains('.')),
+        Ok(_) => !is_wildcard,
+        Err(_) => false,
+    }
+}
+
+/// TLS with the certificate in `folder`; one is made if there is none, and one that was made for neither `listen`
+/// nor all of `names` is refused.
 ///
 /// It is for `localhost`, this host's name, `listen` and `names`, and good for
 /// ten years from `now_millis`.
@@ -113,6 +137,18 @@ pub fn made_in(folder: &Path, listen: IpAddr, names: &[String], now_millis: i64)
         write(&cert, 0o644, &made.cert)?;
     }
     let tls = from_files(&cert, &key)?;
+    let mut wanted = names.to_vec();
+    wanted.extend(listen_name(listen));
+    let missing = names_missing(&cert, &wanted)?;
+    if !missing.is_empty() {
+        let names = missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        return Err(TlsError::OtherNames { folder: folder.to_owned(), names });
+    }
+    // A host may well have another name by now, as containers do at every start.
+    for name in names_missing(&cert, host_name().as_slice())? {
+        let folder = folder.display();
+        tracing::info!("the TLS certificate in {folder} is not for this host's name, {name}");
+    }
     let ca = std::path::absolute(&ca).unwrap_or(ca);
     Ok(Tls { ca_file: Some(ca), ..tls })
 }
@@ -131,9 +167,7 @@ fn make(listen: IpAddr, names: &[String], now_millis: i64) -> Result<Made, TlsEr
     ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let mut all: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
     all.extend(host_name());
-    if !listen.is_unspecified() {
-        all.push(listen.to_string());
-    }
+    all.extend(listen_name(listen));
     all.extend(names.iter().cloned());
     all.sort();
     all.dedup();
@@ -167,8 +201,29 @@ fn date<T: From<std::time::SystemTime>>(millis: i64) -> T {
 // The host's name where it is one that a certificate can carry.
 fn host_name() -> Option<String> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?.trim().to_owned();
-    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
-    (plain && !name.is_empty()).then_some(name)
+    is_certificate_name(&name).then_some(name)
+}
+
+// The address listened on, where it is one that clients can name.
+fn listen_name(listen: IpAddr) -> Option<String> {
+    (!listen.is_unspecified()).then(|| listen.to_string())
+}
+
+// Those of the names that the certificate in a file is not for.
+fn names_missing(cert: &Path, names: &[String]) -> Result<Vec<String>, TlsError> {
+    let unusable = |source| TlsError::Unusable { path: cert.to_owned(), source };
+    let der = CertificateDer::from_pem_file(cert).map_err(|source| TlsError::Pem {
+        path: cert.to_owned(),
+        what: "a certificate",
+        source,
+    })?;
+    let certificate = ParsedCertificate::try_from(&der).map_err(unusable)?;
+    let is_for = |name: &str| {
+        // A certificate for a wildcard is one for any name in its place.
+        let name = name.replacen('*', "any-name-whatever", 1);
+        ServerName::try_from(name).is_ok_and(|name| verify_server_name(&certificate, &name).is_ok())
+    };
+    Ok(names.iter().filter(|name| !is_for(name)).cloned().collect())
 }
 
 fn write(path: &Path, mode: u32, text: &str) -> Result<(), TlsError> {
@@ -206,12 +261,50 @@ mod tests {
         let ca = std::fs::read(first.ca_file.unwrap()).unwrap();
         let mode = std::fs::metadata(folder.join("key.pem")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        let second = made_in(&folder, listen, &[], NOW_MILLIS).unwrap();
+        for names in [vec![], vec!["db.example".to_owned(), "localhost".to_owned()]] {
+            made_in(&folder, listen, &names, NOW_MILLIS).unwrap();
+        }
+        let second = made_in(&folder, "0.0.0.0".parse().unwrap(), &[], NOW_MILLIS).unwrap();
         assert_eq!(std::fs::read(second.ca_file.unwrap()).unwrap(), ca);
         // The start was cut short after the key: everything is made anew.
         std::fs::remove_file(folder.join("cert.pem")).unwrap();
         made_in(&folder, listen, &[], NOW_MILLIS).unwrap();
         assert_ne!(std::fs::read(folder.join("ca.pem")).unwrap(), ca);
+    }
+
+    /// Clients that were given the CA file would refuse the server under the names that it was told to have.
+    #[test]
+    fn a_certificate_for_other_names_is_refused_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("tls");
+        let start = |listen: &str, names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            made_in(&folder, listen.parse().unwrap(), &names, NOW_MILLIS)
+        };
+        start("127.0.0.1", &["db.example", "*.tables.example", "10.0.0.1"]).unwrap();
+        let before = std::fs::read(folder.join("cert.pem")).unwrap();
+        for (listen, names, missing) in [
+            ("127.0.0.2", vec![], "`127.0.0.2`"),
+            ("127.0.0.1", vec!["db.example", "www.example"], "`www.example`"),
+            ("::2", vec!["*.db.example", "10.9.8.7"], "`*.db.example`, `10.9.8.7`, `::2`"),
+        ] {
+            let Err(TlsError::OtherNames { names, .. }) = start(listen, &names) else {
+                panic!("{listen} {names:?} must be refused");
+            };
+            assert_eq!(names, missing);
+        }
+        start("127.0.0.1", &["*.tables.example", "a.tables.example", "DB.example", "10.0.0.1"]).unwrap();
+        assert_eq!(std::fs::read(folder.join("cert.pem")).unwrap(), before);
+    }
+
+    #[test]
+    fn what_a_certificate_can_be_for() {
+        for name in ["localhost", "db.example", "*.db.example", "10.0.0.1", "::1", "a_b.example"] {
+            assert!(is_certificate_name(name), "{name}");
+        }
+        for name in ["", "bad name", "db.example.", "*.com", "*", "*.10.0.0.1", "[::1]", "-x", "a/b", "b\u{fc}cher"] {
+            assert!(!is_certificate_name(name), "{name}");
+        }
     }
 
     #[test]
