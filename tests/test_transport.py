@@ -86,12 +86,16 @@ def r66_credentials_are_made_once_and_checked(make_server):
     assert canary.search([server.data], {"secret key": secret.encode()}) == []
 
 
-@pytest.mark.parametrize("obstacle", ["a certificate that is none", "nobody reads the banner"])
+@pytest.mark.parametrize("obstacle", ["a certificate that is none", "nobody reads the banner", "/dev/null", "closed"])
 def r66_an_access_key_that_nobody_saw_is_not_kept(make_server, tmp_path, obstacle):
     """A first start that fails after the data was made leaves no lock without a key: the next one shows an access key."""
     server = make_server("secure", dev=False)
     if obstacle == "nobody reads the banner":
         server.start_expecting_failure(preexec=lambda: os.dup2(os.open("/dev/full", os.O_WRONLY), 1))
+    elif obstacle == "/dev/null":
+        server.start_expecting_failure(preexec=lambda: os.dup2(os.open("/dev/null", os.O_WRONLY), 1))
+    elif obstacle == "closed":
+        assert "nobody would see it" in server.start_expecting_failure(preexec=lambda: os.close(1))
     else:
         for name in ("cert.pem", "key.pem"):
             (tmp_path / name).write_text("junk")
@@ -101,6 +105,47 @@ def r66_an_access_key_that_nobody_saw_is_not_kept(make_server, tmp_path, obstacl
     assert start_secure(server).dynamodb.list_tables()["TableNames"] == []
     server.restart()
     assert server.dynamodb.list_tables()["TableNames"] == []
+
+
+def r66_a_lost_access_key_is_replaced(make_server):
+    """One start with --replace-access-key shows a new access key; the earlier one is void, and the data is all there."""
+    server = start_secure(make_server("secure", dev=False))
+    table = create_table(server.dynamodb)
+    written = fill(server.dynamodb, table, 10)
+    old = {"access_key": server.access_key, "secret_key": server.secret_key}
+    server.stop()
+    server.arguments = ["--replace-access-key"]
+    # A start that shows it to nobody changes nothing.
+    server.start_expecting_failure(preexec=lambda: os.close(1))
+    server.arguments = []
+    server.start()
+    assert server.dynamodb.list_tables()["TableNames"] == [table]
+    server.stop()
+    server.arguments = ["--replace-access-key"]
+    start_secure(server)
+    assert server.access_key != old["access_key"]
+    for _ in range(2):
+        with refused("UnrecognizedClientException"):
+            server.client("dynamodb", **old).list_tables()
+        assert scan_all(server.dynamodb, table) == written
+        server.stop()
+        server.arguments = []
+        server.start()
+        assert server.access_key not in server.output()
+
+
+def r66_the_account_is_that_of_the_access_keys(make_server):
+    """The banner tells the account that callers are in, and another one is refused rather than ignored."""
+    server = make_server("secure", dev=False)
+    server.arguments = ["--account-id", "111122223333"]
+    start_secure(server).stop()
+    server.arguments = ["--account-id", "000000000000"]
+    text = server.start_expecting_failure()
+    assert "account 111122223333, not 000000000000" in text and "--replace-access-key" in text, text
+    server.arguments = []
+    server.start()
+    assert "account 111122223333" in server.output()
+    assert server.sts.get_caller_identity()["Account"] == "111122223333"
 
 
 def r66_a_certificate_that_is_not_for_the_address_is_not_served(make_server):

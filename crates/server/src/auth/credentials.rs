@@ -1,11 +1,7 @@
 //! The credentials that requests are signed with.
 //!
 //! All of them are in memory; those that last are also in the system store,
-//! which is sealed, under its first byte `i`:
-//!
-//! ```text
-//! i k <access key id>   JSON: secret, account, kind, arn, principal_id, user_name
-//! ```
+//! which is sealed, as `docs/formats/access-keys.md` describes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -58,6 +54,9 @@ pub struct NewAccessKey {
     pub access_key_id: String,
     /// 40 characters.
     pub secret: SecretAccessKey,
+    account: String,
+    /// The access keys that it takes the place of.
+    replaced: Vec<String>,
 }
 
 /// Why the credentials cannot be loaded.
@@ -82,13 +81,8 @@ impl Credentials {
         Self::default()
     }
 
-    /// The credentials of the system store. Where there is none yet, an access key of the root user
-    /// of `account` (twelve digits) is made and returned, to be shown and then kept with [`NewAccessKey::keep`].
-    pub async fn open(
-        system: &SystemStore,
-        account: &str,
-        random: &dyn Random,
-    ) -> Result<(Self, Option<NewAccessKey>), CredentialsError> {
+    /// The credentials of the system store.
+    pub async fn load(system: &SystemStore) -> Result<Self, CredentialsError> {
         let credentials = Self::new();
         let mut rows = system.scan(prefix_range(PREFIX), Order::Ascending, Visibility::Durable).await?;
         while let Some((key, value)) = rows.next().await? {
@@ -99,13 +93,24 @@ impl Credentials {
             };
             credentials.insert(&access_key_id, row.into_credential(&access_key_id));
         }
-        if !credentials.by_key_id.read().is_empty() {
-            return Ok((credentials, None));
-        }
-        let new = NewAccessKey::generate(random);
-        let row = Row::root(account, new.secret.expose());
-        credentials.insert(&new.access_key_id, row.into_credential(&new.access_key_id));
-        Ok((credentials, Some(new)))
+        Ok(credentials)
+    }
+
+    /// The account whose credentials these are; none where there is no credential yet.
+    pub fn account(&self) -> Option<Arc<str>> {
+        self.by_key_id.read().values().next().map(|credential| Arc::clone(&credential.principal.account))
+    }
+
+    /// Makes an access key of the root user of `account` (twelve digits) in place of every other one. It is to be
+    /// shown, and then kept with [`NewAccessKey::keep`].
+    pub fn replace_all(&self, account: &str, random: &dyn Random) -> NewAccessKey {
+        let mut new = NewAccessKey::generate(account, random);
+        let credential = Row::root(account, new.secret.expose()).into_credential(&new.access_key_id);
+        let only = HashMap::from([(new.access_key_id.clone(), Arc::new(credential))]);
+        let earlier = std::mem::replace(&mut *self.by_key_id.write(), only);
+        new.replaced.extend(earlier.into_keys());
+        self.version.fetch_add(1, Ordering::Release);
+        new
     }
 
     /// Adds an access key, or replaces it.
@@ -183,18 +188,22 @@ impl std::fmt::Debug for Session {
 }
 
 impl NewAccessKey {
-    /// Makes the access key of `account`'s root user durable. Call this once it was shown: a start that fails
-    /// before must not leave a key behind that nobody has seen.
-    pub async fn keep(&self, system: &SystemStore, account: &str) -> Result<(), StorageError> {
-        let row = Row::root(account, self.secret.expose());
+    /// Makes it durable, and what it replaces void. Call this once it was shown: a start that fails before must
+    /// not leave a key behind that nobody has seen.
+    pub async fn keep(&self, system: &SystemStore) -> Result<(), StorageError> {
+        let row = Row::root(&self.account, self.secret.expose());
         let value = SecretBytes::new(serde_json::to_vec(&row).expect("the row is plain data"));
+        let row_key = |access_key_id: &str| [PREFIX, access_key_id.as_bytes()].concat();
         let mut batch = Batch::new();
-        batch.put([PREFIX, self.access_key_id.as_bytes()].concat(), value.expose());
+        for access_key_id in &self.replaced {
+            batch.delete(row_key(access_key_id));
+        }
+        batch.put(row_key(&self.access_key_id), value.expose());
         system.commit(batch).await
     }
 
-    /// A random one: 80 bits in the id, 240 in the secret.
-    pub fn generate(random: &dyn Random) -> Self {
+    // A random one: 80 bits in the id, 240 in the secret.
+    fn generate(account: &str, random: &dyn Random) -> Self {
         let mut id = [0; 16];
         random.fill(&mut id);
         let digits = id.iter().map(|byte| char::from(BASE32[usize::from(byte & 31)]));
@@ -204,7 +213,12 @@ impl NewAccessKey {
         for byte in secret.expose_mut() {
             *byte = BASE64[usize::from(*byte & 63)];
         }
-        Self { access_key_id: "AKIA".chars().chain(digits).collect(), secret: SecretAccessKey(secret) }
+        Self {
+            access_key_id: "AKIA".chars().chain(digits).collect(),
+            secret: SecretAccessKey(secret),
+            account: account.to_owned(),
+            replaced: Vec::new(),
+        }
     }
 }
 
@@ -259,14 +273,30 @@ mod tests {
 
     #[test]
     fn a_new_access_key_has_the_services_shape_and_keeps_its_secret() {
-        let key = NewAccessKey::generate(&OsRandom);
+        let key = NewAccessKey::generate("000000000000", &OsRandom);
         assert_eq!(key.access_key_id.len(), 20);
         assert!(key.access_key_id.starts_with("AKIA"));
         assert_eq!(key.secret.expose().len(), 40);
-        assert_ne!(NewAccessKey::generate(&OsRandom).access_key_id, key.access_key_id);
+        assert_ne!(NewAccessKey::generate("000000000000", &OsRandom).access_key_id, key.access_key_id);
         assert!(!format!("{key:?}").contains(key.secret.expose()));
         let credential = Credential::root("000000000000", &key.access_key_id, key.secret);
         assert!(!format!("{credential:?}").contains(credential.secret.expose()));
+    }
+
+    /// A key that was lost may be in somebody's hands: it must not open anything any more.
+    #[test]
+    fn a_replacing_key_is_the_only_one() {
+        let credentials = Credentials::new();
+        assert_eq!(credentials.account(), None);
+        let first = credentials.replace_all("111122223333", &OsRandom);
+        assert!(first.replaced.is_empty());
+        let version = credentials.version();
+        let second = credentials.replace_all("000000000000", &OsRandom);
+        assert_eq!(second.replaced, [first.access_key_id.as_str()]);
+        assert!(credentials.find(&first.access_key_id).is_none());
+        assert!(credentials.find(&second.access_key_id).is_some());
+        assert_eq!(credentials.account().as_deref(), Some("000000000000"));
+        assert_ne!(credentials.version(), version);
     }
 
     #[test]

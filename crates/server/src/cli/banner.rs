@@ -1,13 +1,20 @@
 //! What `serve` prints when it is up: where it is, what it keeps, how to use it.
 
 use std::io::Write;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::serve::Serving;
 use super::settings::{Settings, Transport};
 use crate::storage::DataSetting;
 
-/// Prints all but the last line.
+/// Prints all but the last line. Fails where a new access key would be shown to nobody.
 pub(super) fn print(settings: &Settings, serving: &Serving) -> std::io::Result<()> {
+    if serving.new_access_key().is_some() && goes_nowhere(std::io::stdout().as_fd())? {
+        return Err(std::io::Error::other(
+            "an access key was made and nobody would see it: standard output is closed or is /dev/null. \
+             Nothing was kept; start again with a standard output that is read",
+        ));
+    }
     let mut out = std::io::stdout().lock();
     out.write_all(text(settings, serving).as_bytes())?;
     out.flush()
@@ -18,6 +25,12 @@ pub(super) fn print_ready(serving: &Serving) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "ready {}", serving.url())?;
     out.flush()
+}
+
+// What is closed when a process starts is /dev/null by now.
+fn goes_nowhere(out: BorrowedFd<'_>) -> std::io::Result<bool> {
+    let (out, null) = (rustix::fs::fstat(out)?, rustix::fs::stat("/dev/null")?);
+    Ok((out.st_mode, out.st_rdev) == (null.st_mode, null.st_rdev))
 }
 
 fn text(settings: &Settings, serving: &Serving) -> String {
@@ -48,7 +61,7 @@ fn text(settings: &Settings, serving: &Serving) -> String {
          \x20 root key     {root}\n\
          \x20 keys         {keys}\n",
         version = env!("CARGO_PKG_VERSION"),
-        account = settings.account_id,
+        account = serving.account(),
         root = settings.root_key.describe(),
     );
     text.push_str("\nPoint the AWS CLI and SDKs here:\n");
@@ -61,7 +74,10 @@ fn text(settings: &Settings, serving: &Serving) -> String {
         text.push_str("  export AWS_ACCESS_KEY_ID=dev AWS_SECRET_ACCESS_KEY=dev\n");
     }
     if let Some(key) = serving.new_access_key() {
-        text.push_str("\nThe account's root user was given an access key. Keep it: it is not shown again.\n");
+        let earlier = if settings.replace_access_key { " in place of all earlier ones" } else { "" };
+        text.push_str(&format!(
+            "\nThe account's root user was given an access key{earlier}. Keep it: it is not shown again.\n"
+        ));
         text.push_str(&format!("  access key id      {}\n", key.access_key_id));
         text.push_str(&format!("  secret access key  {}\n", key.secret.expose()));
     }

@@ -47,6 +47,9 @@ struct ServeArguments {
     /// Settings file, TOML: the names below with `_` for `-`, without dashes in front
     #[arg(long, env = "STRONGROOM_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Make an access key in place of the earlier ones, which are void from now on, and show it once
+    #[arg(long)]
+    replace_access_key: bool,
     #[command(flatten)]
     given: Given,
 }
@@ -71,7 +74,11 @@ pub fn run() -> ExitCode {
 
 fn serve(arguments: ServeArguments) -> Result<(), Box<dyn std::error::Error>> {
     let file = arguments.config.as_deref().map(Given::from_file).transpose()?;
-    let settings = arguments.given.over(file.unwrap_or_default())?;
+    let mut settings = arguments.given.over(file.unwrap_or_default())?;
+    if settings.dev && arguments.replace_access_key {
+        return Err(SettingsError::DevAccessKey.into());
+    }
+    settings.replace_access_key = arguments.replace_access_key;
     logging::start(&settings.log)?;
     environment::tell_of_unknown_settings();
     forbid_core_dumps();
@@ -85,7 +92,7 @@ fn serve(arguments: ServeArguments) -> Result<(), Box<dyn std::error::Error>> {
         let serving = Serving::start(&settings, root).await?;
         let shown = banner::print(&settings, &serving);
         let kept = match shown {
-            Ok(()) => serving.keep_new_access_key(&settings.account_id).await.map_err(Into::into),
+            Ok(()) => serving.keep_new_access_key().await.map_err(Into::into),
             Err(error) => Err(Box::new(error) as Box<dyn std::error::Error>),
         };
         let ready = kept.and_then(|()| Ok(banner::print_ready(&serving)?));

@@ -10,7 +10,7 @@ use strongroom_seal::root::Provider;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::settings::{Settings, Transport};
+use super::settings::{DEFAULT_ACCOUNT, Settings, Transport};
 use crate::app::{App, AppOptions, StartError};
 use crate::auth::{Authenticator, Credentials, CredentialsError, NewAccessKey};
 use crate::clock::SystemClock;
@@ -24,8 +24,17 @@ pub struct Serving {
     server: Server,
     clock: Arc<SystemClock>,
     url: String,
+    account: Arc<str>,
     new_access_key: Option<NewAccessKey>,
     ca_file: Option<PathBuf>,
+}
+
+// What stands between the socket and the app.
+struct Front {
+    authenticator: Authenticator,
+    account: Arc<str>,
+    new_access_key: Option<NewAccessKey>,
+    tls: Option<tls::Tls>,
 }
 
 /// Why a server does not start.
@@ -45,6 +54,17 @@ pub enum ServeError {
     /// The credentials in the system store.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
+    /// An account was named that no caller could be in.
+    #[error(
+        "the access keys of this data are of account {kept}, not {named}: leave out --account-id, or have a new one \
+         made in account {named}, which owns no table or key of the other, with --replace-access-key"
+    )]
+    OtherAccount {
+        /// The account that was asked for.
+        named: String,
+        /// The account of the access keys.
+        kept: Arc<str>,
+    },
     /// The TLS certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -62,7 +82,7 @@ impl Serving {
         let options = app_options(settings, root, Arc::clone(&clock) as Arc<dyn Clock>, Arc::clone(&random));
         let app = App::open(options).await?;
         let opened = Self::open_front(settings, &app, &clock, &*random).await;
-        let (authenticator, new_access_key, tls) = match opened {
+        let Front { authenticator, account, new_access_key, tls } = match opened {
             Ok(opened) => opened,
             Err(error) => {
                 app.close().await;
@@ -81,7 +101,7 @@ impl Serving {
             movable_clock: settings.dev.then(|| Arc::clone(&clock)),
         };
         let server = Server::start(listener, wiring).map_err(listen_failed)?;
-        Ok(Self { app, server, clock, url, new_access_key, ca_file })
+        Ok(Self { app, server, clock, url, account, new_access_key, ca_file })
     }
 
     async fn open_front(
@@ -89,13 +109,27 @@ impl Serving {
         app: &App,
         clock: &Arc<SystemClock>,
         random: &dyn Random,
-    ) -> Result<(Authenticator, Option<NewAccessKey>, Option<tls::Tls>), ServeError> {
-        let (authenticator, new_access_key) = if settings.dev {
-            (Authenticator::dev(&settings.account_id), None)
+    ) -> Result<Front, ServeError> {
+        let named = settings.account_id.as_deref();
+        let (authenticator, account, new_access_key) = if settings.dev {
+            let account = named.unwrap_or(DEFAULT_ACCOUNT);
+            (Authenticator::dev(account), Arc::from(account), None)
         } else {
-            let account = &settings.account_id;
-            let (credentials, new) = Credentials::open(&app.parts().system, account, random).await?;
-            (Authenticator::checked(Arc::new(credentials), Arc::clone(clock) as Arc<dyn Clock>), new)
+            let credentials = Credentials::load(&app.parts().system).await?;
+            let kept = credentials.account();
+            let account = named.or(kept.as_deref()).unwrap_or(DEFAULT_ACCOUNT);
+            let new = match &kept {
+                Some(kept) if !settings.replace_access_key => {
+                    if **kept != *account {
+                        let (named, kept) = (account.to_owned(), Arc::clone(kept));
+                        return Err(ServeError::OtherAccount { named, kept });
+                    }
+                    None
+                }
+                _ => Some(credentials.replace_all(account, random)),
+            };
+            let clock = Arc::clone(clock) as Arc<dyn Clock>;
+            (Authenticator::checked(Arc::new(credentials), clock), Arc::from(account), new)
         };
         let tls = match (&settings.transport, &settings.data) {
             (Transport::Cleartext, _) => None,
@@ -107,7 +141,7 @@ impl Serving {
                 unreachable!("settings refuse a made certificate without a directory")
             }
         };
-        Ok((authenticator, new_access_key, tls))
+        Ok(Front { authenticator, account, new_access_key, tls })
     }
 
     /// Where clients reach it, such as `http://127.0.0.1:8000`.
@@ -130,15 +164,20 @@ impl Serving {
         &self.clock
     }
 
+    /// The account that callers are in.
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
     /// The access key that this start has made, to be shown once and then kept.
     pub fn new_access_key(&self) -> Option<&NewAccessKey> {
         self.new_access_key.as_ref()
     }
 
     /// Makes the access key of this start last, once it was shown.
-    pub async fn keep_new_access_key(&self, account: &str) -> Result<(), StorageError> {
+    pub async fn keep_new_access_key(&self) -> Result<(), StorageError> {
         match &self.new_access_key {
-            Some(key) => key.keep(&self.app.parts().system, account).await,
+            Some(key) => key.keep(&self.app.parts().system).await,
             None => Ok(()),
         }
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
+use strongroom_model::arn::is_account_id;
 
 use crate::engine::{CallerRules, CallerScope, Renewal};
 use crate::storage::DataSetting;
@@ -103,8 +104,10 @@ pub struct Settings {
     pub data: DataSetting,
     /// What seals the root key.
     pub root_key: RootKeySetting,
-    /// The account, twelve digits.
-    pub account_id: String,
+    /// The account, twelve digits, where one was named.
+    pub account_id: Option<String>,
+    /// Whether this start makes an access key in place of the earlier ones; only ever said for one start.
+    pub replace_access_key: bool,
     /// How connections are protected.
     pub transport: Transport,
     /// The key service for customers' keys, when it is not the one in this process.
@@ -221,6 +224,9 @@ pub enum SettingsError {
          leave out --dev to listen there"
     )]
     DevNotLoopback(SocketAddr),
+    /// There are no access keys in development.
+    #[error("--dev accepts any credentials: there is no access key to replace")]
+    DevAccessKey,
     /// Half of a certificate.
     #[error("--tls-cert and --tls-key go together")]
     HalfCertificate,
@@ -272,8 +278,8 @@ impl Given {
             None if dev => RootKeySetting::beside(&data),
             None => return Err(SettingsError::NoRootKey),
         };
-        let account_id = said!(account_id).unwrap_or_else(|| DEFAULT_ACCOUNT.to_owned());
-        if account_id.len() != 12 || !account_id.bytes().all(|byte| byte.is_ascii_digit()) {
+        let account_id = said!(account_id);
+        if account_id.as_deref().is_some_and(|id| !is_account_id(id)) {
             return Err(bounds("account-id", "twelve digits"));
         }
         let cleartext = said!(cleartext).unwrap_or(false);
@@ -335,6 +341,7 @@ impl Given {
             data,
             root_key,
             account_id,
+            replace_access_key: false,
             transport,
             kms_endpoint,
             table_key_cache_scope: said!(table_key_cache_scope).unwrap_or_default(),
@@ -394,7 +401,8 @@ fn bounds(name: &'static str, must_be: &'static str) -> SettingsError {
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
 const DEFAULT_DATA: &str = "./strongroom-data";
-const DEFAULT_ACCOUNT: &str = "000000000000";
+/// The account where none is named.
+pub(super) const DEFAULT_ACCOUNT: &str = "000000000000";
 
 #[cfg(test)]
 mod tests {
@@ -423,7 +431,7 @@ mod tests {
         let file = "listen = \"127.0.0.1:9000\"\naccount_id = \"111122223333\"\ntable_key_cache_scope = \"connection\"";
         let both = settings("--dev --listen 127.0.0.1:9001", file).unwrap();
         assert_eq!(both.listen.port(), 9001);
-        assert_eq!(both.account_id, "111122223333");
+        assert_eq!(both.account_id.as_deref(), Some("111122223333"));
         assert_eq!(both.table_key_cache_scope, TableKeyCacheScope::Connection);
         assert_eq!(both.table_key_cache_renewal_time, Duration::from_secs(300));
         assert!(both.push_key_state);

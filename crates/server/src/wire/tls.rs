@@ -302,7 +302,9 @@ mod tests {
         for name in ["localhost", "db.example", "*.db.example", "10.0.0.1", "::1", "a_b.example"] {
             assert!(is_certificate_name(name), "{name}");
         }
-        for name in ["", "bad name", "db.example.", "*.com", "*", "*.10.0.0.1", "[::1]", "-x", "a/b", "b\u{fc}cher"] {
+        for name in
+            ["", "bad name", "db.example.", "*.com", "*", "*.10.0.0.1", "[::1]", "-x", "a/b", "b\u{fc}cher"]
+        {
             assert!(!is_certificate_name(name), "{name}");
         }
     }
