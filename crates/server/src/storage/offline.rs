@@ -10,7 +10,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use slatedb::admin::Admin;
 use slatedb::config::DbReaderOptions;
-use slatedb::{DbReader, DbReaderMode, PathResolver};
+use slatedb::{DbReader, DbReaderMode, PathResolver, VersionedManifest};
 
 use super::StorageError;
 use super::database::prefix_range;
@@ -21,8 +21,10 @@ use super::write_ahead_log;
 pub struct Layout {
     /// The numbers of the manifests in use: the newest, and those that checkpoints hold on to.
     pub manifests: BTreeSet<u64>,
-    /// The sorted runs of these manifests.
+    /// The sorted runs of the newest.
     pub sorted_runs: BTreeSet<Path>,
+    /// Those of the others, which nobody needs once whoever made the checkpoint is gone.
+    pub held_runs: BTreeSet<Path>,
     /// Numbers of the log's objects whose rows are in no sorted run yet, as far as the manifest
     /// knows them; there may be later ones. Empty if there is none.
     pub log: RangeInclusive<u64>,
@@ -34,17 +36,20 @@ pub struct Layout {
 pub async fn layout(path: &str, store: Arc<dyn ObjectStore>) -> Result<Option<Layout>, StorageError> {
     let admin = Admin::builder(path, store).build();
     let Some(newest) = admin.read_manifest(None).await? else { return Ok(None) };
+    let runs = |manifest: &VersionedManifest| -> BTreeSet<Path> {
+        let paths = PathResolver::new(path, manifest);
+        manifest.all_sst_views().map(|view| paths.sst_path(&view.sst.id)).collect()
+    };
+    let (sorted_runs, mut held_runs) = (runs(&newest), BTreeSet::new());
     let mut manifests = BTreeSet::from([newest.id()]);
-    manifests.extend(newest.checkpoints().iter().map(|checkpoint| checkpoint.manifest_id));
-    let mut sorted_runs = BTreeSet::new();
-    for id in &manifests {
-        // What a checkpoint holds on to may be gone once it has expired: then nobody needs it.
-        let Some(manifest) = admin.read_manifest(Some(*id)).await? else { continue };
-        let paths = PathResolver::new(path, &manifest);
-        sorted_runs.extend(manifest.all_sst_views().map(|view| paths.sst_path(&view.sst.id)));
+    for checkpoint in newest.checkpoints() {
+        // What a checkpoint holds on to may be gone once it has expired.
+        if let Some(manifest) = admin.read_manifest(Some(checkpoint.manifest_id)).await? {
+            held_runs.extend(runs(&manifest));
+        }
+        manifests.insert(checkpoint.manifest_id);
     }
-    // A checkpoint holds on to sorted runs; the log before the newest manifest's is nobody's to replay any more.
-    Ok(Some(Layout { manifests, sorted_runs, log: write_ahead_log::needed(&newest) }))
+    Ok(Some(Layout { manifests, sorted_runs, held_runs, log: write_ahead_log::needed(&newest) }))
 }
 
 /// The rows of the database at `path` of `store` whose keys start with one of `prefixes`.
@@ -78,4 +83,44 @@ pub async fn rows(
     let read: Result<(), StorageError> = read.await;
     reader.close().await?;
     read.map(|()| rows)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use object_store::ObjectStoreExt;
+    use object_store::memory::InMemory;
+    use slatedb::config::CheckpointOptions;
+
+    use super::*;
+    use crate::storage::{Batch, BlockCache, Database, Doors};
+
+    // A compaction leaves its checkpoint behind, and the collection has rightly taken log objects that only the
+    // checkpoint's manifest starts from.
+    #[tokio::test]
+    async fn what_only_a_checkpoint_starts_from_is_not_needed() {
+        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        let write = async |row: u8| {
+            let cache = Arc::new(BlockCache::new(1 << 20));
+            let database = Database::open("db", Arc::clone(&store), cache, &Doors::default()).await.unwrap();
+            let mut batch = Batch::new();
+            batch.put([row], "value");
+            database.commit(batch).await.unwrap();
+            database.close().await.unwrap();
+        };
+        write(1).await;
+        let admin = Admin::builder("db", Arc::clone(&store)).build();
+        let first = layout("db", Arc::clone(&store)).await.unwrap().unwrap();
+        admin.create_detached_checkpoint(&CheckpointOptions::default()).await.unwrap();
+        write(2).await;
+        write(3).await;
+        let newest = layout("db", Arc::clone(&store)).await.unwrap().unwrap();
+        assert_eq!((first.manifests.len(), newest.manifests.len()), (1, 2));
+        assert!(newest.log.start() > first.log.start() && newest.held_runs.is_subset(&newest.sorted_runs));
+        for number in *first.log.start()..*newest.log.start() {
+            let collected = Path::from(write_ahead_log::object("db", number));
+            assert!(store.delete(&collected).await.is_ok(), "{number}");
+        }
+        write(4).await;
+    }
 }

@@ -163,7 +163,10 @@ fn is_referenced(object: &Stored, inspected: &Inspected, layout: &Layout) -> boo
             // A fence, which is empty, stays for good: an older writer would write where it stood.
             number >= *layout.log.start() || inspected.plain_bytes == 0
         }
-        Kind::SortedRun => layout.sorted_runs.contains(&Path::from(object.path.as_str())),
+        Kind::SortedRun => {
+            let run = Path::from(object.path.as_str());
+            layout.sorted_runs.contains(&run) || layout.held_runs.contains(&run)
+        }
         Kind::Manifest(number) => layout.manifests.contains(&number),
         Kind::Keys(_) | Kind::Compactions | Kind::Material => true,
     }
@@ -182,7 +185,12 @@ mod tests {
             bytes: 1,
             kind: Kind::Log(number),
         };
-        let layout = Layout { manifests: BTreeSet::new(), sorted_runs: BTreeSet::new(), log: 4..=5 };
+        let layout = Layout {
+            manifests: BTreeSet::new(),
+            sorted_runs: BTreeSet::new(),
+            held_runs: BTreeSet::new(),
+            log: 4..=5,
+        };
         let findings = missing("system", &layout, &[4, 6].map(stored));
         assert_eq!(findings.len(), 1);
         assert_eq!(findings[0].object, "system/wal/00000000000000000005.sst");
@@ -195,6 +203,7 @@ mod tests {
         let layout = Layout {
             manifests: BTreeSet::new(),
             sorted_runs: BTreeSet::from([run.clone()]),
+            held_runs: BTreeSet::new(),
             log: RangeInclusive::new(1, 0),
         };
         let findings = missing("system", &layout, &[]);
