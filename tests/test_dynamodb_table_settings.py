@@ -167,14 +167,9 @@ def test_a_protected_table_is_not_deleted(dynamodb):
 
 
 def tags_of(dynamodb, arn):
-    found, token = {}, {}
-    while True:
-        page = dynamodb.list_tags_of_resource(ResourceArn=arn, **token)
-        assert len(page["Tags"]) <= 10
-        found |= {tag["Key"]: tag["Value"] for tag in page["Tags"]}
-        if "NextToken" not in page:
-            return found
-        token = {"NextToken": page["NextToken"]}
+    page = dynamodb.list_tags_of_resource(ResourceArn=arn)
+    assert "NextToken" not in page
+    return {tag["Key"]: tag["Value"] for tag in page["Tags"]}
 
 
 def test_fifty_tags_and_no_more(dynamodb):
