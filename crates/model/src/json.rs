@@ -34,6 +34,11 @@ pub enum ValueErrorKind {
     Serialization,
 }
 
+/// Refuses a value that does not have the types of an attribute value throughout.
+pub(crate) fn check_types(value: &Value) -> Result<(), ValueError> {
+    check_value(value, 1).map(|_| ())
+}
+
 /// Reads one attribute value, taking its strings over.
 pub fn from_json_owned(value: Value) -> Result<AttributeValue, ValueError> {
     check_value(&value, 1).and_then(check_nesting)?;

@@ -15,6 +15,7 @@ use super::model::{Kind, Model, Operation, Shape, ShapeId, Structure};
 use super::service::model;
 use super::text::{self, Path};
 use super::wrong_type::{self, Place};
+use crate::json;
 
 /// Why a request body is refused. Both carry the service's own text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,15 +68,27 @@ impl Operation {
             };
         };
         let sound = walk.sound(shape, input, Place::Body)?;
+        self.check_constraints(walk, shape, input, sound)
+            // The services read all of a body before they judge any of it, attribute values too.
+            .or_else(|refused| walk.check_attribute_values(shape, input).and(Err(refused)))
+    }
+}
+
+impl Operation {
+    fn check_constraints(
+        &self,
+        walk: Walk,
+        shape: ShapeId,
+        input: &Value,
+        sound: bool,
+    ) -> Result<(), InputError> {
         self.own_checks(Stage::BeforeModel, input)?;
         if !sound {
             walk.report(self, shape, input)?;
         }
         self.own_checks(Stage::AfterModel, input)
     }
-}
 
-impl Operation {
     fn own_checks(&self, stage: Stage, input: &Value) -> Result<(), InputError> {
         let failed = self
             .own_checks
@@ -143,6 +156,28 @@ impl Walk {
             return Ok(matches!(self.model.shape(id).kind, Kind::AttributeValue));
         }
         self.sound(id, value, place)
+    }
+
+    /// Refuses an attribute value anywhere below that has a wrong JSON type.
+    fn check_attribute_values(self, id: ShapeId, value: &Value) -> Result<(), InputError> {
+        match (&self.model.shape(id).kind, value) {
+            (Kind::AttributeValue, value) => {
+                json::check_types(value).map_err(|error| InputError::Serialization(error.message))
+            }
+            (Kind::Structure(structure), Value::Object(members)) => {
+                members.iter().try_for_each(|(name, value)| match structure.position(name) {
+                    Some(position) => self.check_attribute_values(structure.members[position].shape, value),
+                    None => Ok(()),
+                })
+            }
+            (Kind::List(element), Value::Array(elements)) => {
+                elements.iter().try_for_each(|value| self.check_attribute_values(*element, value))
+            }
+            (Kind::Map { value: element, .. }, Value::Object(entries)) => {
+                entries.values().try_for_each(|value| self.check_attribute_values(*element, value))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The error for an `input` that is not sound, unless a deviation excuses all of it.

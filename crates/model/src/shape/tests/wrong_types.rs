@@ -14,6 +14,26 @@ fn serialization(service: Service, operation: &str, input: &Value) -> String {
     }
 }
 
+/// A body is read as a whole before anything in it is judged: dynalite's tests against DynamoDB.
+#[test]
+fn wrong_types_in_attribute_values_come_before_constraints() {
+    let wrong = json!({"a": {"M": {"b": {"S": true}}}});
+    for (operation, input) in [
+        ("GetItem", json!({"Key": wrong})),
+        ("PutItem", json!({"TableName": "", "Item": wrong})),
+        ("UpdateItem", json!({"Expected": {"a": {"AttributeValueList": [wrong["a"]]}}})),
+        ("Query", json!({"ExpressionAttributeValues": wrong, "Select": "NONSENSE"})),
+        ("BatchGetItem", json!({"RequestItems": {"abc": {"Keys": [wrong]}, "b;": {}}})),
+        ("BatchWriteItem", json!({"RequestItems": {"b;": [{"PutRequest": {"Item": wrong}}]}})),
+    ] {
+        assert_eq!(
+            serialization(Service::DynamoDb, operation, &input),
+            "TRUE_VALUE cannot be converted to String",
+            "{operation}"
+        );
+    }
+}
+
 /// dynalite's tests against DynamoDB.
 #[test]
 fn wrong_types_in_json_1_0() {
