@@ -370,6 +370,15 @@ def test_batches(dynamodb, table):
     assert error_of(dynamodb.batch_write_item, RequestItems={table: [{"PutRequest": {"Item": item(str(n))}} for n in range(26)]})[0] == "ValidationException"
 
 
+def test_a_batch_judges_its_values_before_it_looks_for_tables(dynamodb):
+    def put(value):
+        return error_of(dynamodb.batch_write_item, RequestItems={unique("absent"): [{"PutRequest": {"Item": item("a") | {"v": value}}}]})
+
+    assert put({"N": "b"}) == ("ValidationException", "The parameter cannot be converted to a numeric value: b")
+    assert put({"S": "a" * 409_600}) == ("ValidationException", "Item size has exceeded the maximum allowed size")
+    assert put({"S": "a"}) == ("ResourceNotFoundException", "Requested resource not found")
+
+
 def test_a_batch_get_stops_at_16_mb(dynamodb):
     table = create_table(dynamodb)
     for n in range(45):

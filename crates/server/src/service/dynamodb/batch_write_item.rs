@@ -6,10 +6,10 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use strongroom_model::attribute::Item;
 use strongroom_model::key::{self as model_key, KeyError, KeySchema};
-use strongroom_model::{index, size, stored};
+use strongroom_model::{index, stored};
 
 use super::capacity::Units;
-use super::{capacity, collection_metrics, input, key, table};
+use super::{capacity, collection_metrics, input, key, put_item, table};
 use crate::engine::{Engine, IndexSet};
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
@@ -27,16 +27,19 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     if request_count > REQUESTS_MAX {
         return Err(ApiError::validation("Too many items requested for the BatchWriteItem call"));
     }
-    // All is checked before anything is written.
-    let mut plans = Vec::new();
-    for (reference, requests) in tables {
+    // All is checked before anything is written, and all values before the first table is looked up.
+    let writes = tables
+        .into_iter()
+        .map(|(reference, requests)| Ok((reference, writes(requests)?)))
+        .collect::<Result<Vec<_>, ApiError>>()?;
+    let mut plans = Vec::with_capacity(writes.len());
+    for (reference, writes) in writes {
         let found = table::for_items(engine, &request.caller, request.operation, &reference)?;
-        let Value::Array(requests) = requests else { continue };
         let indexes = found.indexes();
-        let mut changes = Vec::with_capacity(requests.len());
+        let mut changes = Vec::with_capacity(writes.len());
         let mut seen = HashSet::new();
-        for one in requests {
-            let change = change(&found.schema, &indexes, one)?;
+        for write in writes {
+            let change = write.change(&found.schema, &indexes)?;
             if !seen.insert(change.0.clone()) {
                 return Err(ApiError::validation("Provided list of item keys contains duplicates"));
             }
@@ -78,32 +81,48 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     Ok(answer.into())
 }
 
-fn change(
-    schema: &KeySchema,
-    indexes: &IndexSet,
-    mut one: Value,
-) -> Result<(Vec<u8>, Option<Vec<u8>>), ApiError> {
-    let put = input::take(&mut one, "PutRequest");
-    let delete = input::take(&mut one, "DeleteRequest");
-    match (put, delete) {
-        (Some(mut put), None) => {
-            let item: Item = input::take_item(&mut put, "Item")?.unwrap_or_default();
-            if size::item_bytes(&item) > size::ITEM_BYTES_MAX {
-                return Err(ApiError::validation("Item size has exceeded the maximum allowed size"));
+/// One request of a batch: an item to put or the key of one to delete.
+enum Write {
+    Put(Item),
+    Delete(Item),
+}
+
+fn writes(requests: Value) -> Result<Vec<Write>, ApiError> {
+    let Value::Array(requests) = requests else { return Ok(Vec::new()) };
+    requests.into_iter().map(Write::read).collect()
+}
+
+impl Write {
+    fn read(mut request: Value) -> Result<Self, ApiError> {
+        let put = input::take(&mut request, "PutRequest");
+        let delete = input::take(&mut request, "DeleteRequest");
+        match (put, delete) {
+            (Some(mut put), None) => {
+                let item = input::take_item(&mut put, "Item")?.unwrap_or_default();
+                put_item::check_size(&item)?;
+                Ok(Self::Put(item))
             }
-            let row = row_of_item(schema, &item)?;
-            index::check_item(indexes.schemas(), &item)?;
-            Ok((row, Some(stored::encode(&item).map_err(input::value_error)?)))
+            (None, Some(mut delete)) => {
+                Ok(Self::Delete(input::take_item(&mut delete, "Key")?.unwrap_or_default()))
+            }
+            // Said of a request with neither as of one with both.
+            (Some(_), Some(_)) | (None, None) => Err(ApiError::validation(
+                "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported \
+                 datatypes",
+            )),
         }
-        (None, Some(mut delete)) => {
-            let key = input::take_item(&mut delete, "Key")?.unwrap_or_default();
-            Ok((key::row_of_request(schema, &key)?, None))
+    }
+
+    /// The row and what it holds from now on; none where it is deleted.
+    fn change(self, schema: &KeySchema, indexes: &IndexSet) -> Result<(Vec<u8>, Option<Vec<u8>>), ApiError> {
+        match self {
+            Self::Put(item) => {
+                let row = row_of_item(schema, &item)?;
+                index::check_item(indexes.schemas(), &item)?;
+                Ok((row, Some(stored::encode(&item).map_err(input::value_error)?)))
+            }
+            Self::Delete(key) => Ok((key::row_of_request(schema, &key)?, None)),
         }
-        // Said of a request with neither as of one with both.
-        (Some(_), Some(_)) | (None, None) => Err(ApiError::validation(
-            "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported \
-             datatypes",
-        )),
     }
 }
 
