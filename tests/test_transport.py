@@ -175,11 +175,19 @@ def r66_an_unsigned_request_is_refused(secure_server):
 
     context = ssl.create_default_context(cafile=secure_server.verify)
     connection = http.client.HTTPSConnection(*where(secure_server), context=context, timeout=10)
-    connection.request("POST", "/", "{}", {"X-Amz-Target": "DynamoDB_20120810.ListTables", "Content-Type": "application/x-amz-json-1.0"})
-    answer = connection.getresponse()
-    body = json.loads(answer.read())
-    assert answer.status == 400
-    assert body["__type"].rsplit("#")[-1] == "MissingAuthenticationTokenException"
+    json_1_0 = {"Content-Type": "application/x-amz-json-1.0"}
+    of_a_target = json_1_0 | {"X-Amz-Target": "DynamoDB_20120810.ListTables"}
+    for body, headers, code in (
+        ("{}", of_a_target, "MissingAuthenticationTokenException"),
+        ("", of_a_target, "MissingAuthenticationTokenException"),
+        ("no JSON", of_a_target, "SerializationException"),
+        ("no JSON", json_1_0, "SerializationException"),
+        ("", json_1_0, "UnknownOperationException"),
+    ):
+        connection.request("POST", "/", body, headers)
+        answer = connection.getresponse()
+        told = json.loads(answer.read())
+        assert (answer.status, told["__type"].rsplit("#")[-1]) == (400, code), (body, headers)
     connection.close()
 
 
@@ -263,6 +271,10 @@ def test_gzip_both_ways(server, dynamodb):
     assert status == 200 and lower["content-encoding"] == "gzip"
     assert json.loads(gzip.decompress(answer))["Count"] == 25
     assert int(lower["x-amz-crc32"]) == zlib.crc32(answer)
+    status, headers, answer = server.http(
+        "POST", "/", json.dumps({"TableName": table, "Limit": 1}).encode(),
+        raw_headers(server, "DynamoDB_20120810.Scan") | {"Accept-Encoding": "gzip"})
+    assert status == 200 and json.loads(answer)["Count"] == 1, "small answers are sent as they are"
 
 
 def test_keep_alive_and_pipelined_tables(server, dynamodb):
@@ -282,6 +294,8 @@ def test_health_endpoints(server):
     for path in ("/health", "/ready"):
         status, _, _ = server.http("GET", path)
         assert status == 200, path
+    status, _, body = server.http("GET", "/")
+    assert (status, body.decode()) == (200, f"healthy: {server.url.removeprefix('http://')} ")
 
 
 def test_regions_and_services_by_credential_scope(server):

@@ -115,7 +115,8 @@ pub(super) async fn answer<D: Dispatch>(
         }
         Route::UnknownTarget => {
             let id = front.ids.next(Service::DynamoDb);
-            let result = Err(ApiError::new("UnknownOperationException", ""));
+            let unknown = Err(ApiError::new("UnknownOperationException", ""));
+            let result = document::check_syntax(&unpacked).and(unknown);
             response::api(Service::DynamoDb, "", &id, result, false).await
         }
         Route::NotACall => response::not_a_call(&front.ids.next(Service::DynamoDb)),

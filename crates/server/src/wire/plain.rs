@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
-use hyper::header::{CONTENT_TYPE, ORIGIN};
+use hyper::header::{CONTENT_TYPE, HOST, ORIGIN};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
@@ -21,7 +21,10 @@ pub(super) fn answer<D: Dispatch>(front: &Front<D>, head: &Parts) -> Option<Answ
     }
     match head.uri.path() {
         "/" if head.uri.query().is_none() => {
-            Some(response::text(StatusCode::OK, "healthy: dynamodb dynamodbstreams kms cloudtrail sts\n"))
+            // DynamoDB's own answer: it names the endpoint that was asked, and ends in a blank.
+            let host =
+                head.uri.authority().map_or_else(|| header(&head.headers, &HOST), |name| name.as_str());
+            Some(response::text(StatusCode::OK, format!("healthy: {host} ")))
         }
         "/health" => Some(response::text(StatusCode::OK, "healthy\n")),
         "/ready" if front.app.ready() && !front.draining.load(Ordering::Relaxed) => {

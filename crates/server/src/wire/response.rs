@@ -191,7 +191,8 @@ fn gzip_now(body: &[u8]) -> Bytes {
 
 static X_AMZN_REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 static X_AMZ_CRC32: HeaderName = HeaderName::from_static("x-amz-crc32");
-const GZIP_BYTES_MIN: usize = 1024;
+/// The service sends smaller bodies as they are.
+const GZIP_BYTES_MIN: usize = 4096;
 const GZIP_HERE_BYTES_MAX: usize = 16 << 10;
 
 #[cfg(test)]
