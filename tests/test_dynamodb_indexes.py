@@ -110,6 +110,8 @@ def test_indexes_that_cannot_be_made(dynamodb):
            more=[index("one", "pk") | {"KeySchema": keys("sk", "pk")[::-1]}])
     refuse("!Both the Hash Key and the Range Key element in the KeySchema have the same name", more=[index("one", "sk", "sk")])
     refuse("!The KeySchema contains multiple key attributes with the same name", more=[index("one", ("sk", "sk"))])
+    # Also where a definition is left over.
+    refuse("!The KeySchema contains multiple key attributes with the same name", types={"a": "S"}, more=[index("one", ("sk", "sk"))])
     refuse("All HASH key attributes must precede RANGE key attributes in the KeySchema", types={"a": "S"},
            more=[index("one", "a") | {"KeySchema": keys("a", "sk") + keys("pk")}])
     five = {f"k{n}": "S" for n in range(5)}

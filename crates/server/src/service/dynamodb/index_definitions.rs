@@ -75,8 +75,12 @@ pub fn table_keys(body: &Value, on_demand: bool) -> Result<TableKeys, ApiError> 
         .map(|index| (true, index))
         .chain(global.unwrap_or_default().iter().map(|index| (false, index)))
         .collect();
-    for (_, index) in &all {
-        definitions.check_defined(&key_elements(index))?;
+    for (is_local, index) in &all {
+        let elements = key_elements(index);
+        definitions.check_defined(&elements)?;
+        if !is_local {
+            check_names(&elements)?;
+        }
     }
     if !all.is_empty() {
         let of_indexes = all.iter().flat_map(|(_, index)| key_elements(index));
@@ -253,17 +257,7 @@ fn pair(elements: &[KeyElement<'_>]) -> Result<Keys, ApiError> {
 
 // The key of a global index: up to four attributes for the partition, then up to four to sort by.
 fn many(elements: &[KeyElement<'_>]) -> Result<Keys, ApiError> {
-    if let [(first, _), (second, "RANGE")] = elements
-        && first == second
-    {
-        return Err(ApiError::validation(SAME_NAME));
-    }
-    let mut seen = BTreeSet::new();
-    if !elements.iter().all(|(name, _)| seen.insert(name)) {
-        return Err(ApiError::validation(
-            "The KeySchema contains multiple key attributes with the same name",
-        ));
-    }
+    check_names(elements)?;
     if elements.first().is_none_or(|(_, kind)| *kind != "HASH") {
         return Err(ApiError::validation(FIRST_NOT_HASH));
     }
@@ -281,6 +275,22 @@ fn many(elements: &[KeyElement<'_>]) -> Result<Keys, ApiError> {
         Ok(names)
     };
     Ok(Keys { hash: of("HASH")?, range: of("RANGE")? })
+}
+
+// No attribute stands twice in the key of a global index.
+fn check_names(elements: &[KeyElement<'_>]) -> Result<(), ApiError> {
+    if let [(first, _), (second, "RANGE")] = elements
+        && first == second
+    {
+        return Err(ApiError::validation(SAME_NAME));
+    }
+    let mut seen = BTreeSet::new();
+    if !elements.iter().all(|(name, _)| seen.insert(name)) {
+        return Err(ApiError::validation(
+            "The KeySchema contains multiple key attributes with the same name",
+        ));
+    }
+    Ok(())
 }
 
 fn local_index(index: &Value, table_hash: &str, definitions: &Definitions) -> Result<NewIndex, ApiError> {
