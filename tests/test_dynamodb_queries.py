@@ -160,6 +160,7 @@ BAD = [
     ({"KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": {":p": {"S": ""}}}, "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: pk"),
     ({"KeyConditionExpression": "pk = :p", "FilterExpression": "sk > :a", "ExpressionAttributeValues": {":p": {"S": "p"}, ":a": {"N": "1"}}}, "Filter Expression can only contain non-primary key attributes: Primary key attribute: sk"),
     ({"KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": {":p": {"S": "p"}}, "IndexName": "none"}, "The table does not have the specified index: none"),
+    ({"KeyConditionExpression": "", "FilterExpression": "", "ProjectionExpression": ""}, "Invalid KeyConditionExpression: The expression can not be empty;"),
 ]
 
 

@@ -28,11 +28,11 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
         ));
     }
     let mut placeholders = expressions::placeholders(body)?;
-    let filter = expressions::condition(ExpressionKind::Filter, body, &mut placeholders)?.or(query_filter);
-    let projection = expressions::projection(body, &mut placeholders)?.or(attributes_to_get);
     let key_condition = input::text(body, ExpressionKind::KeyCondition.name())
         .map(|source| KeyConditionExpression::parse(source, &mut placeholders))
         .transpose()?;
+    let filter = expressions::condition(ExpressionKind::Filter, body, &mut placeholders)?.or(query_filter);
+    let projection = expressions::projection(body, &mut placeholders)?.or(attributes_to_get);
     placeholders.check_all_used()?;
     let key_conditions = match key_condition {
         Some(key_condition) if input::has(body, "IndexName") => key_condition.conditions_on_index()?,
