@@ -3,6 +3,8 @@
 import pytest
 from support.tables import create_table, error_of, item, refused, unique
 
+# What PutItem, UpdateItem and DeleteItem put before what they find wrong with a request itself.
+DETECTED = "1 validation error detected: "
 INVALID = "One or more parameter values were invalid: "
 MIXED = "Can not use both expression and non-expression parameters in the same request: "
 ALONE = "ConditionalOperator cannot be used without Filter or Expected"
@@ -152,7 +154,7 @@ def test_wrong_expectations_are_refused(dynamodb, table, expected, message):
         lambda: dynamodb.update_item(TableName=table, Key=key, Expected=expected),
         lambda: dynamodb.delete_item(TableName=table, Key=key, Expected=expected),
     ):
-        with refused("ValidationException", message):
+        with refused("ValidationException", DETECTED + message):
             call()
 
 
@@ -195,7 +197,7 @@ def test_updates_put_add_and_delete(dynamodb, table):
     ],
 )
 def test_wrong_updates_are_refused(dynamodb, table, update, message):
-    with refused("ValidationException", message):
+    with refused("ValidationException", DETECTED + message):
         dynamodb.update_item(TableName=table, Key=item("refused"), AttributeUpdates={"a": update})
     with refused("ValidationException", f"{INVALID}Cannot update attribute pk. This attribute is part of the key"):
         dynamodb.update_item(TableName=table, Key=item("refused"), AttributeUpdates={"pk": {"Value": s("x")}})
@@ -279,6 +281,10 @@ def test_a_conditional_operator_needs_two_conditions(dynamodb, sorted_table, con
         lambda: dynamodb.put_item(Item=key, **with_conditions("Expected")),
         lambda: dynamodb.update_item(Key=key, **with_conditions("Expected")),
         lambda: dynamodb.delete_item(Key=key, **with_conditions("Expected")),
+    ):
+        with refused("ValidationException", DETECTED + message):
+            call()
+    for call in (
         lambda: dynamodb.query(**query, **with_conditions("QueryFilter")),
         lambda: dynamodb.scan(**with_conditions("ScanFilter")),
     ):
@@ -313,9 +319,9 @@ def test_old_and_new_parameters_do_not_mix(dynamodb, sorted_table):
     def mixed(old, new):
         return f"{MIXED}Non-expression parameters: {{{old}}} Expression parameters: {{{new}}}"
 
-    with refused("ValidationException", mixed("Expected", "ConditionExpression")):
+    with refused("ValidationException", DETECTED + mixed("Expected", "ConditionExpression")):
         dynamodb.put_item(TableName=sorted_table, Item=key, Expected=expected, ConditionExpression="a")
-    with refused("ValidationException", mixed("AttributeUpdates, Expected", "UpdateExpression")):
+    with refused("ValidationException", DETECTED + mixed("AttributeUpdates, Expected", "UpdateExpression")):
         dynamodb.update_item(
             TableName=sorted_table, Key=key, Expected=expected, AttributeUpdates={}, UpdateExpression="REMOVE a"
         )

@@ -169,6 +169,7 @@ def test_a_protected_table_is_not_deleted(dynamodb):
 def tags_of(dynamodb, arn):
     page = dynamodb.list_tags_of_resource(ResourceArn=arn)
     assert "NextToken" not in page
+    assert dynamodb.list_tags_of_resource(ResourceArn=arn, NextToken="no token of ours")["Tags"] == page["Tags"]
     return {tag["Key"]: tag["Value"] for tag in page["Tags"]}
 
 

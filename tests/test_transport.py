@@ -277,6 +277,17 @@ def test_gzip_both_ways(server, dynamodb):
     assert status == 200 and json.loads(answer)["Count"] == 1, "small answers are sent as they are"
 
 
+def test_the_content_type_is_that_of_the_request(server):
+    for asked, answered in (
+        ("application/x-amz-json-1.0", "application/x-amz-json-1.0"),
+        ("application/x-amz-json-1.0;charset=utf-8", "application/x-amz-json-1.0"),
+        ("application/json", "application/json"),
+    ):
+        headers = raw_headers(server, "DynamoDB_20120810.ListTables") | {"Content-Type": asked}
+        status, headers, _ = server.http("POST", "/", b"{}", headers)
+        assert (status, {k.lower(): v for k, v in headers.items()}["content-type"]) == (200, answered)
+
+
 def test_keep_alive_and_pipelined_tables(server, dynamodb):
     """Many requests on one connection."""
     import http.client

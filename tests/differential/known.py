@@ -12,7 +12,7 @@ from .answers import difference
 from .levels import (
     INVALID, KEY_CONDITION_TEXTS, PRIMARY_KEY_WANTED, REQUEST_TEXTS, UPDATE_MISTAKES, VALIDATION, VALUE_TEXTS,
     another_order, any_of, batch_texts, deleted_indexes, deletes, empty_query, errors, failed_items, last_page,
-    more_items, names_twice, of_removal, of_step, other_text, pages_of_statements, plain_bounds, plain_numbers,
+    more_items, names_twice, of_removal, of_step, of_the_older_checks, other_text, pages_of_statements, plain_bounds, plain_numbers,
     resorted, sum_of_units, tables_of_refused, two_mistakes, units, without,
 )
 
@@ -53,6 +53,12 @@ KNOWN = [
         "UpdateItem with nothing but REMOVE or DELETE makes no item where there is none, and returns no attributes.",
         f"{ALTERNATOR}: test_update_item_non_existent, test_update_item_returnvalues_all_new",
         of_removal,
+    ),
+    Known(
+        "the service's new checks have other texts",
+        "Writes say that they detected an error, and no operation but Scan names the value that is not valid.",
+        "paritysuite/dynamodb-conformance, captured in 2026-09 and 2026-10: docs/decisions/error-texts-of-us-east-1.md",
+        of_the_older_checks,
     ),
     Known(
         "constraints of the service model have other texts",

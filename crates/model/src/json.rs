@@ -4,6 +4,8 @@
 //! of the whole value (`SerializationException`), then its rules
 //! (`ValidationException`). Writing goes straight into a byte buffer.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -23,6 +25,8 @@ pub struct ValueError {
     pub kind: ValueErrorKind,
     /// The exception's message, as the service words it.
     pub message: String,
+    /// The message of the operations that still run the service's older checks, where it is another one.
+    pub older_message: Option<String>,
 }
 
 /// Which exception a [`ValueError`] becomes.
@@ -30,6 +34,8 @@ pub struct ValueError {
 pub enum ValueErrorKind {
     /// `ValidationException`: the value breaks a rule.
     Validation,
+    /// `ValidationException`: the value has no type, or several.
+    Form,
     /// `SerializationException`: the JSON does not have the type's form.
     Serialization,
 }
@@ -329,7 +335,7 @@ fn decode_binary(text: &str) -> Result<Vec<u8>, ValueError> {
         )));
     }
     STANDARD.decode(text).map_err(|error| match error {
-        base64::DecodeError::InvalidByte(_, byte) => {
+        base64::DecodeError::InvalidByte(_, byte) if byte != b'=' => {
             serialization(&format!("Invalid base 64 character: '{}'", char::from(byte).escape_default()))
         }
         _ => serialization("Invalid last non-pad Base64 character dectected"),
@@ -354,7 +360,7 @@ pub fn nesting_exceeded() -> ValueError {
 /// Builds the value of JSON that passed [`check_value`].
 fn build_value(value: Value) -> Result<AttributeValue, ValueError> {
     let Value::Object(members) = value else {
-        return Err(validation(EMPTY_VALUE));
+        return Err(malformed(EMPTY_VALUE));
     };
     let mut built = None;
     let mut several = false;
@@ -369,9 +375,9 @@ fn build_value(value: Value) -> Result<AttributeValue, ValueError> {
         }
     }
     match built {
-        None => Err(validation(EMPTY_VALUE)),
+        None => Err(malformed(EMPTY_VALUE)),
         // Nothing that was sent is ignored, an unknown type included.
-        Some(_) if several || unknown => Err(validation(
+        Some(_) if several || unknown => Err(malformed(
             "Supplied AttributeValue has more than one datatypes set, must contain exactly one of \
              the supported datatypes",
         )),
@@ -426,7 +432,10 @@ fn string_set(elements: Vec<Value>) -> Result<Vec<String>, ValueError> {
     let mut sorted = texts.clone();
     sorted.sort_unstable();
     if has_neighbours_equal(&sorted) {
-        return Err(invalid(&format!("Input collection [{}] contains duplicates.", texts.join(", "))));
+        let message = |members: &str| format!("Input collection [{members}] contains duplicates.");
+        let keyed = texts.iter().map(|text| (text.as_bytes(), text.as_str())).collect();
+        return Err(invalid(&message(&until_repeated(keyed, ", ")))
+            .in_older_words(&invalid(&message(&texts.join(", ")))));
     }
     Ok(sorted)
 }
@@ -442,7 +451,8 @@ fn number_set(elements: Vec<Value>) -> Result<Vec<Number>, ValueError> {
         elements.into_iter().map(|element| number(&string(element))).collect::<Result<Vec<_>, _>>()?;
     numbers.sort_unstable();
     if has_neighbours_equal(&numbers) {
-        return Err(validation("Input collection contains duplicates"));
+        return Err(invalid("Input collection contains duplicates.")
+            .in_older_words(&validation("Input collection contains duplicates")));
     }
     Ok(numbers)
 }
@@ -455,18 +465,29 @@ fn binary_set(elements: Vec<Value>) -> Result<Vec<Bytes>, ValueError> {
         return Err(invalid("Binary sets may not contain null or empty values"));
     }
     let texts: Vec<String> = elements.into_iter().map(string).collect();
-    let mut blobs = texts
+    let blobs = texts
         .iter()
         .map(|text| Ok(decode_binary(text)?.into()))
         .collect::<Result<Vec<Bytes>, ValueError>>()?;
-    blobs.sort_unstable();
-    if has_neighbours_equal(&blobs) {
-        return Err(invalid(&format!(
-            "Input collection [{}]of type BS contains duplicates.",
-            texts.join(", ")
-        )));
+    let mut sorted = blobs.clone();
+    sorted.sort_unstable();
+    if has_neighbours_equal(&sorted) {
+        let message = |members: &str| format!("Input collection [{members}]of type BS contains duplicates.");
+        let keyed = blobs.iter().zip(&texts).map(|(blob, text)| (&**blob, text.as_str())).collect();
+        return Err(invalid(&message(&until_repeated(keyed, ",")))
+            .in_older_words(&invalid(&message(&texts.join(", ")))));
     }
-    Ok(blobs)
+    Ok(sorted)
+}
+
+/// The members of a set with duplicates as the service lists them: in the order of their bytes up to the first that
+/// is repeated, and then as they were sent.
+fn until_repeated(members: Vec<(&[u8], &str)>, separator: &str) -> String {
+    let mut sorted = BTreeMap::new();
+    let mut members = members.into_iter();
+    let repeated = members.by_ref().find(|(bytes, text)| sorted.insert(*bytes, *text).is_some());
+    let texts = sorted.into_values().chain(repeated.into_iter().chain(members).map(|(_, text)| text));
+    texts.map(|text| format!("\"{text}\"")).collect::<Vec<_>>().join(separator)
 }
 
 fn has_neighbours_equal<T: PartialEq>(sorted: &[T]) -> bool {
@@ -494,12 +515,27 @@ fn array(value: Value) -> Vec<Value> {
 
 impl From<NumberError> for ValueError {
     fn from(error: NumberError) -> ValueError {
-        validation(&error.to_string())
+        let older = validation(&error.to_string());
+        match error {
+            // The service names the number that it could not read, which is empty.
+            NumberError::Empty => validation(&format!("{error}: ")).in_older_words(&older),
+            _ => older,
+        }
+    }
+}
+
+impl ValueError {
+    fn in_older_words(self, older: &ValueError) -> ValueError {
+        ValueError { older_message: Some(older.message.clone()), ..self }
     }
 }
 
 fn validation(message: &str) -> ValueError {
-    ValueError { kind: ValueErrorKind::Validation, message: message.into() }
+    ValueError { kind: ValueErrorKind::Validation, message: message.into(), older_message: None }
+}
+
+fn malformed(message: &str) -> ValueError {
+    ValueError { kind: ValueErrorKind::Form, ..validation(message) }
 }
 
 fn invalid(message: &str) -> ValueError {
@@ -507,7 +543,7 @@ fn invalid(message: &str) -> ValueError {
 }
 
 fn serialization(message: &str) -> ValueError {
-    ValueError { kind: ValueErrorKind::Serialization, message: message.into() }
+    ValueError { kind: ValueErrorKind::Serialization, ..validation(message) }
 }
 
 fn wrong_collection(class: &str) -> ValueError {

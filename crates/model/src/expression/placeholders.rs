@@ -1,6 +1,5 @@
 //! `ExpressionAttributeNames` and `ExpressionAttributeValues` of a request.
 
-use std::fmt;
 use std::sync::Arc;
 
 use super::ExpressionError;
@@ -30,17 +29,16 @@ impl Placeholders {
         names: Option<Vec<(String, String)>>,
         values: Option<Vec<(String, AttributeValue)>>,
     ) -> Result<Placeholders, ExpressionError> {
-        Placeholders::decode(names, values, Ok::<_, std::convert::Infallible>)
+        Placeholders::decode(names, values, |_, value| Ok::<_, ExpressionError>(value))
     }
 
     /// Like [`Placeholders::new`], with values yet to be decoded: the keys of
-    /// all are checked before the first value, and a value's error is told
-    /// with its key.
-    pub fn decode<V, E: fmt::Display>(
+    /// all are checked before the first value.
+    pub fn decode<V, E: From<ExpressionError>>(
         names: Option<Vec<(String, String)>>,
         values: Option<Vec<(String, V)>>,
-        mut decode: impl FnMut(V) -> Result<AttributeValue, E>,
-    ) -> Result<Placeholders, ExpressionError> {
+        mut decode: impl FnMut(&str, V) -> Result<AttributeValue, E>,
+    ) -> Result<Placeholders, E> {
         let names = match names {
             None => Table::default(),
             Some(names) => {
@@ -48,7 +46,7 @@ impl Placeholders {
                 let bytes = names.iter().map(|(key, name)| key.len() + name.len()).sum();
                 let names = Table::new(names, |key, name| {
                     check_name(key, &name)?;
-                    Ok(name.into_boxed_str())
+                    Ok::<_, ExpressionError>(name.into_boxed_str())
                 })?;
                 check_size(NAMES, bytes)?;
                 names
@@ -60,13 +58,9 @@ impl Placeholders {
                 check_keys(VALUES, ':', values.iter().map(|(key, _)| key.as_str()))?;
                 let mut bytes = 0;
                 let values = Table::new(values, |key, value| {
-                    let value = decode(value).map_err(|error| {
-                        ExpressionError::new(format!(
-                            "{VALUES} contains invalid value: {error} for key {key}"
-                        ))
-                    })?;
+                    let value = decode(key, value)?;
                     bytes += key.len() + value_bytes(&value);
-                    Ok(Arc::new(value))
+                    Ok::<_, E>(Arc::new(value))
                 })?;
                 check_size(VALUES, bytes)?;
                 values
@@ -107,12 +101,13 @@ pub struct ParameterUse {
 ///
 /// `expressions` and `others` are those of the operation, in the order in
 /// which the service lists them; `names` and `values` say whether the request
-/// has the two maps.
+/// has the two maps. Not every operation says which expression is missed.
 pub fn check_parameters(
     expressions: &[ParameterUse],
     others: &[ParameterUse],
     names: bool,
     values: bool,
+    says_what_is_missed: bool,
 ) -> Result<(), ExpressionError> {
     let list = |parameters: &[ParameterUse]| {
         let present = parameters.iter().filter(|parameter| parameter.present);
@@ -142,6 +137,11 @@ pub fn check_parameters(
     let with_values: Vec<_> =
         expressions.iter().filter(|parameter| parameter.name != "ProjectionExpression").collect();
     if values && !with_values.is_empty() && !with_values.iter().any(|parameter| parameter.present) {
+        if !says_what_is_missed {
+            return Err(ExpressionError::new(format!(
+                "{VALUES} can only be specified when using expressions"
+            )));
+        }
         let names: Vec<_> = with_values.iter().map(|parameter| parameter.name).collect();
         return Err(ExpressionError::new(format!(
             "{VALUES} can only be specified when using expressions: {} {} null",
@@ -172,10 +172,10 @@ impl<T> Default for Table<T> {
 }
 
 impl<T> Table<T> {
-    fn new<V>(
+    fn new<V, E>(
         entries: Vec<(String, V)>,
-        mut target: impl FnMut(&str, V) -> Result<T, ExpressionError>,
-    ) -> Result<Table<T>, ExpressionError> {
+        mut target: impl FnMut(&str, V) -> Result<T, E>,
+    ) -> Result<Table<T>, E> {
         let mut table = Vec::with_capacity(entries.len());
         for (position, (key, value)) in entries.into_iter().enumerate() {
             let target = target(&key, value)?;
@@ -343,17 +343,15 @@ mod tests {
     fn all_keys_are_judged_before_the_first_value() {
         let decode = |keys: &[&str]| {
             let values = keys.iter().map(|key| (key.to_string(), ())).collect();
-            let result = Placeholders::decode(None, Some(values), |()| Err("no such type"));
+            let result =
+                Placeholders::decode(None, Some(values), |_, ()| Err(ExpressionError::new("no such type")));
             result.err().unwrap().message().to_string()
         };
         assert_eq!(
             decode(&[":a", "b"]),
             "ExpressionAttributeValues contains invalid key: Syntax error; key: \"b\""
         );
-        assert_eq!(
-            decode(&[":a"]),
-            "ExpressionAttributeValues contains invalid value: no such type for key :a"
-        );
+        assert_eq!(decode(&[":a"]), "no such type");
     }
 
     #[test]
@@ -386,7 +384,7 @@ mod tests {
             parameters.iter().map(use_of).collect::<Vec<_>>()
         };
         let check = |expressions: &[(&'static str, bool)], others: &[(&'static str, bool)], names, values| {
-            let result = check_parameters(&uses(expressions), &uses(others), names, values);
+            let result = check_parameters(&uses(expressions), &uses(others), names, values, true);
             result.err().map(|error| error.message().to_string())
         };
         let query = |projection, filter, key| {
@@ -436,5 +434,10 @@ mod tests {
             "ExpressionAttributeValues can only be specified when using expressions: ConditionExpression is null"
         );
         assert_eq!(check(&query(true, false, true), &old(false, false, false, false), true, true), None);
+        let silent = check_parameters(&uses(&[("ConditionExpression", false)]), &[], false, true, false);
+        assert_eq!(
+            silent.err().unwrap().message(),
+            "ExpressionAttributeValues can only be specified when using expressions"
+        );
     }
 }

@@ -1,15 +1,17 @@
 //! Where a service is known to depart from its published model.
 //!
 //! Each entry names where the fact comes from: *capture 2026-06* are error texts recorded from
-//! DynamoDB in us-east-1 (nubo-db/dynamodb-conformance), *capture 2026-10* such texts from us-west-2
-//! and us-east-1 (ack-api-quirks), *localstack* its recorded KMS answers, *dynalite* its tests.
-//! Where they disagree the newest wins. eu-west-2 and some other regions word some of these texts
-//! differently (`Value at 'TableName' ...`); ours are those of us-east-1.
+//! DynamoDB in us-east-1 (nubo-db/dynamodb-conformance, later paritysuite/dynamodb-conformance: captures
+//! of 2026-08, 2026-09 and 2026-10 too), *capture 2026-10* also such texts from us-west-2 and us-east-1
+//! (ack-api-quirks), *localstack* its recorded KMS answers, *dynalite* its tests.
+//! Where they disagree the newest wins, and among Regions us-east-1: see
+//! docs/decisions/error-texts-of-us-east-1.md.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::model::{Bound, Kind, Limits, Model, Pattern, Shape, ShapeId, Structure};
 use super::service::Service;
+use super::text;
 
 /// Makes the model say what the service does.
 pub(super) fn apply(model: &mut Model) {
@@ -45,6 +47,8 @@ fn dynamodb(model: &mut Model) {
     }
     // The length of an index's name comes before its pattern.
     shape(model, "IndexName").limits.length_first = true;
+    // PutItem and DeleteItem word it so where their required members are there (capture 2026-10).
+    shape(model, "ReturnValue").limits.refused_as = Some(RETURN_VALUES);
     // Structures are spelt out, but for one (capture 2026-08).
     structure(model, "PutRequest").hidden_member = Some("workloadProfileName");
     structure(model, "KeySchemaElement").hashed = Some(&["KeyType", "AttributeName"]);
@@ -159,13 +163,57 @@ enum FailsWhen {
     Empty,
     ShorterThan(usize),
     LengthIsNotIn(usize, usize),
+    /// And the other member, which the operation requires, is there.
+    EmptyBeside(&'static str),
+    /// And `Key` is there.
+    NoReturnValueBesideKey,
+    /// The text is completed with the path of the first such list.
+    TheKeysOfATableAreTooFewOrMany,
     /// The text is completed with what is wrong with the first bad tag.
     ATagIsIncomplete,
 }
 
 const NAME_LENGTH: FailsWhen = FailsWhen::LengthIsNotIn(3, 255);
 
-static OWN_CHECKS: [OwnCheck; 9] = [
+/// In the service's own spelling.
+const RETURN_VALUES: &str = "Failed to satisfy constraint: Member must satisfy enum value set: [ALL_OLD, UPDATED_OLD, ALL_NEW, UPDATE_NEW, NONE]";
+const EMPTY_TABLE_NAME: &str = "1 validation error detected: Value at 'TableName' failed to satisfy constraint: \
+                                Member must have length greater than or equal to 1";
+
+static OWN_CHECKS: [OwnCheck; 13] = [
+    // Capture 2026-10, all Regions but two.
+    OwnCheck {
+        service: Service::DynamoDb,
+        operations: &["PutItem"],
+        stage: Stage::BeforeModel,
+        member: "TableName",
+        fails: FailsWhen::EmptyBeside("Item"),
+        text: EMPTY_TABLE_NAME,
+    },
+    OwnCheck {
+        service: Service::DynamoDb,
+        operations: &["DeleteItem", "UpdateItem"],
+        stage: Stage::BeforeModel,
+        member: "TableName",
+        fails: FailsWhen::EmptyBeside("Key"),
+        text: EMPTY_TABLE_NAME,
+    },
+    OwnCheck {
+        service: Service::DynamoDb,
+        operations: &["UpdateItem"],
+        stage: Stage::BeforeModel,
+        member: "ReturnValues",
+        fails: FailsWhen::NoReturnValueBesideKey,
+        text: RETURN_VALUES,
+    },
+    OwnCheck {
+        service: Service::DynamoDb,
+        operations: &["BatchGetItem"],
+        stage: Stage::BeforeModel,
+        member: "RequestItems",
+        fails: FailsWhen::TheKeysOfATableAreTooFewOrMany,
+        text: "1 validation error detected: Value at 'RequestItems.",
+    },
     // Capture 2026-06 for CreateTable, dynalite for the others.
     OwnCheck {
         service: Service::DynamoDb,
@@ -182,14 +230,15 @@ static OWN_CHECKS: [OwnCheck; 9] = [
         fails: FailsWhen::Absent,
         text: "The parameter 'TableName' is required but was not present in the request",
     },
-    // Capture 2026-08, us-east-1.
+    // Capture 2026-09, us-east-1.
     OwnCheck {
         service: Service::DynamoDb,
         operations: &["BatchGetItem"],
         stage: Stage::BeforeModel,
         member: "RequestItems",
         fails: FailsWhen::Empty,
-        text: "The requestItems parameter is required for BatchGetItem",
+        text: "1 validation error detected: Value at 'RequestItems' failed to satisfy constraint: Member must have \
+               length greater than or equal to 1",
     },
     OwnCheck {
         service: Service::DynamoDb,
@@ -270,9 +319,34 @@ impl OwnCheck {
             FailsWhen::Empty => length == Some(0),
             FailsWhen::ShorterThan(min) => length.is_some_and(|length| length < min),
             FailsWhen::LengthIsNotIn(min, max) => length.is_some_and(|length| length < min || length > max),
+            FailsWhen::EmptyBeside(other) => {
+                length == Some(0) && input.get(other).is_some_and(|value| !value.is_null())
+            }
+            FailsWhen::NoReturnValueBesideKey => {
+                let known = ["ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW", "NONE"];
+                let is_known = |value: &Value| value.as_str().is_some_and(|text| known.contains(&text));
+                let fails = value.is_some_and(|value| !is_known(value))
+                    && input.get("Key").is_some_and(|value| !value.is_null());
+                return fails.then(|| format!("1 validation error detected: {}", self.text));
+            }
+            FailsWhen::TheKeysOfATableAreTooFewOrMany => return self.key_count(value?.as_object()?),
             FailsWhen::ATagIsIncomplete => return self.incomplete_tag(value?.as_array()?),
         };
         failed.then(|| self.text.to_owned())
+    }
+
+    fn key_count(&self, tables: &Map<String, Value>) -> Option<String> {
+        tables.iter().find_map(|(table, request)| {
+            let bound = match request.get("Keys")?.as_array()?.len() {
+                0 => "greater than or equal to 1",
+                101.. => "less than or equal to 100",
+                _ => return None,
+            };
+            let (text, table) = (self.text, text::cut(table));
+            Some(format!(
+                "{text}{table}.member.Keys' failed to satisfy constraint: Member must have length {bound}"
+            ))
+        })
     }
 
     fn incomplete_tag(&self, tags: &[Value]) -> Option<String> {

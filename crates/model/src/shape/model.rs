@@ -318,6 +318,8 @@ pub(super) struct Limits {
     pub(super) name: Option<ShapeId>,
     /// Whether the length is reported before the pattern rather than after it.
     pub(super) length_first: bool,
+    /// What is said of a value that does not satisfy this, in a request that has all it needs.
+    pub(super) refused_as: Option<&'static str>,
 }
 
 impl Limits {

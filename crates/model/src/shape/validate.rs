@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::constraint;
 use super::deviations::Stage;
-use super::model::{Kind, Model, Operation, Shape, ShapeId, Structure};
+use super::model::{Kind, Member, Model, Operation, Shape, ShapeId, Structure};
 use super::service::model;
 use super::text::{self, Path};
 use super::wrong_type::{self, Place};
@@ -182,7 +182,13 @@ impl Walk {
 
     /// The error for an `input` that is not sound, unless a deviation excuses all of it.
     fn report(self, operation: &Operation, id: ShapeId, input: &Value) -> Result<(), InputError> {
-        let mut report = Report { walk: self, errors: Vec::new(), unknown: None };
+        let is_whole = match &self.model.shape(id).kind {
+            Kind::Structure(structure) => structure.reported_members().all(|member| {
+                !member.required || input.get(member.name).is_some_and(|value| !value.is_null())
+            }),
+            _ => true,
+        };
+        let mut report = Report { walk: self, is_whole, errors: Vec::new(), unknown: None };
         report.value(id, input, &Path::Body);
         if let Some(unknown) = report.unknown {
             return Err(unknown_member(operation.name, Some(&unknown)));
@@ -198,6 +204,8 @@ impl Walk {
 /// Collects what is wrong, in the service's order.
 struct Report {
     walk: Walk,
+    /// Whether the body has all members that it needs.
+    is_whole: bool,
     errors: Vec<String>,
     unknown: Option<String>,
 }
@@ -259,7 +267,7 @@ impl Report {
         if self.unknown.is_none() {
             self.unknown = members.keys().find(|name| structure.position(name).is_none()).cloned();
         }
-        for member in structure.reported_members() {
+        for member in self.in_report_order(structure) {
             let path = Path::Member(path, member.name);
             match members.get(member.name) {
                 Some(value) if !value.is_null() => self.value(member.shape, value, &path),
@@ -271,6 +279,20 @@ impl Report {
                 _ => {}
             }
         }
+    }
+
+    fn in_report_order<'s>(&self, structure: &'s Structure) -> Vec<&'s Member> {
+        let mut members: Vec<&Member> = structure.reported_members().collect();
+        let is_reworded = |member: &&Member| self.walk.model.shape(member.shape).limits.refused_as.is_some();
+        // What has a text of its own comes after the capacity.
+        if self.is_whole
+            && let Some(from) = members.iter().position(is_reworded)
+            && let Some(to) = members.iter().position(|member| member.name == "ReturnConsumedCapacity")
+            && from < to
+        {
+            members[from..=to].rotate_left(1);
+        }
+        members
     }
 
     /// Elements with constraints of their own are reported once, on what contains them.
@@ -309,8 +331,10 @@ impl Report {
 
     fn error(&mut self, shape: &Shape, value: &Value, path: &Path<'_>, constraint: &str) {
         if self.errors.len() < ERRORS_MAX {
-            let shown = text::shown(self.walk.model, shape, value);
-            self.errors.push(text::failed(&shown, path, constraint));
+            self.errors.push(match shape.limits.refused_as {
+                Some(text) if self.is_whole => text.to_owned(),
+                _ => text::failed(&text::shown(self.walk.model, shape, value), path, constraint),
+            });
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderName, USER_AGENT,
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
 use hyper::http::request::Parts;
 use hyper::{Method, Request as HttpRequest, StatusCode};
@@ -100,7 +100,8 @@ pub(super) async fn answer<D: Dispatch>(
         Route::Json(service, operation) => {
             let id = front.ids.next(service);
             let result = json_call(front, peer, &call, service, operation, &id).await;
-            response::api(service, operation, &id, result, accepts_gzip(&head.headers)).await
+            let answer = response::api(service, operation, &id, result, accepts_gzip(&head.headers)).await;
+            in_the_type_asked_for(answer, service, &head)
         }
         Route::Query(query) => {
             let id = front.ids.next(Service::Sts);
@@ -117,7 +118,8 @@ pub(super) async fn answer<D: Dispatch>(
             let id = front.ids.next(Service::DynamoDb);
             let unknown = Err(ApiError::new("UnknownOperationException", ""));
             let result = document::check_syntax(&unpacked).and(unknown);
-            response::api(Service::DynamoDb, "", &id, result, false).await
+            let answer = response::api(Service::DynamoDb, "", &id, result, false).await;
+            in_the_type_asked_for(answer, Service::DynamoDb, &head)
         }
         Route::NotACall => response::not_a_call(&front.ids.next(Service::DynamoDb)),
     }
@@ -162,6 +164,14 @@ fn route<'a>(head: &'a Parts, body: &[u8]) -> Route<'a> {
         Some((service, operation)) => Route::Json(service, operation),
         None => Route::UnknownTarget,
     }
+}
+
+/// DynamoDB names its own content type to those only who did.
+fn in_the_type_asked_for(mut answer: Answer, service: Service, head: &Parts) -> Answer {
+    if is_dynamodb(service) && !content_type(head).eq_ignore_ascii_case("application/x-amz-json-1.0") {
+        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    answer
 }
 
 async fn json_call<D: Dispatch>(

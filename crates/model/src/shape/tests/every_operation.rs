@@ -102,6 +102,17 @@ impl Place<'_> {
 
     /// What an operation says by hand about this top-level member, instead of the model's text.
     fn by_hand(&self, value: Option<&Value>) -> Option<String> {
+        if let ("BatchGetItem", Some(Value::Array(keys))) = (self.operation.name(), value)
+            && let Some(start) = self.text().strip_suffix(".member.keys")
+        {
+            let bound =
+                if keys.is_empty() { "greater than or equal to 1" } else { "less than or equal to 100" };
+            return Some(format!(
+                "1 validation error detected: Value at '{}.member.Keys' failed to satisfy constraint: Member must \
+                 have length {bound}",
+                start.replacen("requestItems", "RequestItems", 1)
+            ));
+        }
         let [Step::Member(member)] = &self.steps[..] else { return None };
         let name = "TableName must be at least 3 characters long and at most 255 characters long";
         let length = value.and_then(Value::as_str).map(|text| text.chars().count());
@@ -126,7 +137,16 @@ impl Place<'_> {
                 "Invalid TableArn: Invalid Table ARN"
             }
             ("BatchGetItem", "RequestItems", Some(Value::Object(entries))) if entries.is_empty() => {
-                "The requestItems parameter is required for BatchGetItem"
+                "1 validation error detected: Value at 'RequestItems' failed to satisfy constraint: Member must \
+                 have length greater than or equal to 1"
+            }
+            ("PutItem" | "UpdateItem" | "DeleteItem", "TableName", Some(_)) if length == Some(0) => {
+                "1 validation error detected: Value at 'TableName' failed to satisfy constraint: Member must have \
+                 length greater than or equal to 1"
+            }
+            ("PutItem" | "UpdateItem" | "DeleteItem", "ReturnValues", Some(_)) => {
+                "1 validation error detected: Failed to satisfy constraint: Member must satisfy enum value set: \
+                 [ALL_OLD, UPDATED_OLD, ALL_NEW, UPDATE_NEW, NONE]"
             }
             ("BatchWriteItem", "RequestItems", Some(Value::Object(entries))) if entries.is_empty() => {
                 "The requestItems parameter is required for BatchWriteItem"

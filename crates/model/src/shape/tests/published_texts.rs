@@ -75,8 +75,17 @@ fn table_names() {
     assert_dynamodb(
         "PutItem",
         put(json!("")),
-        "1 validation error detected: Value '' at 'tableName' failed to satisfy constraint: \
+        "1 validation error detected: Value at 'TableName' failed to satisfy constraint: \
          Member must have length greater than or equal to 1",
+    );
+    assert_dynamodb(
+        "UpdateItem",
+        json!({"TableName": "", "ReturnConsumedCapacity": "INVALID", "ReturnValues": "INVALID"}),
+        "4 validation errors detected: Value 'INVALID' at 'returnConsumedCapacity' failed to satisfy constraint: \
+         Member must satisfy enum value set: [INDEXES, TOTAL, NONE]; Value '' at 'tableName' failed to satisfy \
+         constraint: Member must have length greater than or equal to 1; Value 'INVALID' at 'returnValues' failed to \
+         satisfy constraint: Member must satisfy enum value set: [ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]; \
+         Value null at 'key' failed to satisfy constraint: Member must not be null",
     );
     assert_dynamodb(
         "PutItem",
@@ -132,9 +141,8 @@ fn several_errors_come_in_the_services_order() {
     assert_dynamodb(
         "PutItem",
         json!({"TableName": "", "ReturnValues": "INVALID", "Item": {}}),
-        "2 validation errors detected: Value 'INVALID' at 'returnValues' failed to satisfy constraint: Member must \
-         satisfy enum value set: [ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]; Value '' at 'tableName' failed \
-         to satisfy constraint: Member must have length greater than or equal to 1",
+        "1 validation error detected: Value at 'TableName' failed to satisfy constraint: Member must have length \
+         greater than or equal to 1",
     );
     let bad = json!({
         "TableName": "abc", "Item": item, "ReturnValues": "INVALID", "ReturnConsumedCapacity": "INVALID",
@@ -143,25 +151,11 @@ fn several_errors_come_in_the_services_order() {
     assert_dynamodb(
         "PutItem",
         bad,
-        "3 validation errors detected: Value 'INVALID' at 'returnValues' failed to satisfy constraint: Member must \
-         satisfy enum value set: [ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]; Value 'INVALID' at \
-         'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum value set: [INDEXES, TOTAL, \
-         NONE]; Value 'INVALID' at 'returnItemCollectionMetrics' failed to satisfy constraint: Member must satisfy \
-         enum value set: [SIZE, NONE]",
+        "3 validation errors detected: Value 'INVALID' at 'returnConsumedCapacity' failed to satisfy constraint: \
+         Member must satisfy enum value set: [INDEXES, TOTAL, NONE]; Failed to satisfy constraint: Member must satisfy \
+         enum value set: [ALL_OLD, UPDATED_OLD, ALL_NEW, UPDATE_NEW, NONE]; Value 'INVALID' at \
+         'returnItemCollectionMetrics' failed to satisfy constraint: Member must satisfy enum value set: [SIZE, NONE]",
     );
-    let bad = json!({
-        "TableName": "abc", "Key": item, "ReturnValues": "INVALID", "ReturnConsumedCapacity": "INVALID",
-    });
-    let values = "Value 'INVALID' at 'returnValues' failed to satisfy constraint: Member must satisfy enum value \
-                  set: [ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]";
-    let capacity = "Value 'INVALID' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy \
-                    enum value set: [INDEXES, TOTAL, NONE]";
-    assert_dynamodb(
-        "DeleteItem",
-        bad.clone(),
-        &format!("2 validation errors detected: {values}; {capacity}"),
-    );
-    assert_dynamodb("UpdateItem", bad, &format!("2 validation errors detected: {capacity}; {values}"));
     assert_dynamodb(
         "CreateTable",
         create_table(json!({"AttributeDefinitions": [{}]})),
@@ -326,15 +320,41 @@ fn one_error_at_a_time() {
     }
 }
 
+/// Captured in September 2026 in us-east-1.
 #[test]
-fn batches() {
-    for operation in ["BatchGetItem", "BatchWriteItem"] {
+fn return_values() {
+    let bad = |required: &str| {
+        let mut input =
+            json!({"TableName": "abc", "ReturnValues": "INVALID", "ReturnConsumedCapacity": "INVALID"});
+        input[required] = json!({});
+        input
+    };
+    let values = "Failed to satisfy constraint: Member must satisfy enum value set: [ALL_OLD, UPDATED_OLD, ALL_NEW, UPDATE_NEW, NONE]";
+    let capacity = "Value 'INVALID' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum \
+                    value set: [INDEXES, TOTAL, NONE]";
+    for (operation, required) in [("PutItem", "Item"), ("DeleteItem", "Key")] {
         assert_dynamodb(
             operation,
-            json!({"RequestItems": {}}),
-            &format!("The requestItems parameter is required for {operation}"),
+            bad(required),
+            &format!("2 validation errors detected: {capacity}; {values}"),
         );
     }
+    assert_dynamodb("UpdateItem", bad("Key"), &format!("1 validation error detected: {values}"));
+}
+
+#[test]
+fn batches() {
+    assert_dynamodb(
+        "BatchGetItem",
+        json!({"RequestItems": {}}),
+        "1 validation error detected: Value at 'RequestItems' failed to satisfy constraint: Member must have length \
+         greater than or equal to 1",
+    );
+    assert_dynamodb(
+        "BatchWriteItem",
+        json!({"RequestItems": {}}),
+        "The requestItems parameter is required for BatchWriteItem",
+    );
     // boto/boto3#483 and others.
     assert_dynamodb(
         "BatchWriteItem",
@@ -372,8 +392,14 @@ fn batches() {
     assert_dynamodb(
         "BatchGetItem",
         json!({"RequestItems": {"abc": {"Keys": []}}}),
-        "1 validation error detected: Value '[]' at 'requestItems.abc.member.keys' failed to satisfy constraint: \
+        "1 validation error detected: Value at 'RequestItems.abc.member.Keys' failed to satisfy constraint: \
          Member must have length greater than or equal to 1",
+    );
+    assert_dynamodb(
+        "BatchGetItem",
+        json!({"RequestItems": {"abc": {"Keys": vec![json!({}); 101]}}}),
+        "1 validation error detected: Value at 'RequestItems.abc.member.Keys' failed to satisfy constraint: \
+         Member must have length less than or equal to 100",
     );
 }
 

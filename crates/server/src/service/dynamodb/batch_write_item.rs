@@ -9,6 +9,7 @@ use strongroom_model::key::{self as model_key, KeyError, KeySchema};
 use strongroom_model::{index, stored};
 
 use super::capacity::Units;
+use super::refused::Refused;
 use super::{capacity, collection_metrics, input, key, put_item, table};
 use crate::engine::{Engine, IndexSet};
 use crate::service::{Output, Request};
@@ -30,7 +31,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     // All is checked before anything is written, and all values before the first table is looked up.
     let writes = tables
         .into_iter()
-        .map(|(reference, requests)| Ok((reference, writes(requests)?)))
+        .map(|(reference, requests)| Ok((reference, writes(requests).map_err(Refused::in_older_words)?)))
         .collect::<Result<Vec<_>, ApiError>>()?;
     let mut plans = Vec::with_capacity(writes.len());
     for (reference, writes) in writes {
@@ -87,13 +88,13 @@ enum Write {
     Delete(Item),
 }
 
-fn writes(requests: Value) -> Result<Vec<Write>, ApiError> {
+fn writes(requests: Value) -> Result<Vec<Write>, Refused> {
     let Value::Array(requests) = requests else { return Ok(Vec::new()) };
     requests.into_iter().map(Write::read).collect()
 }
 
 impl Write {
-    fn read(mut request: Value) -> Result<Self, ApiError> {
+    fn read(mut request: Value) -> Result<Self, Refused> {
         let put = input::take(&mut request, "PutRequest");
         let delete = input::take(&mut request, "DeleteRequest");
         match (put, delete) {
@@ -106,7 +107,7 @@ impl Write {
                 Ok(Self::Delete(input::take_item(&mut delete, "Key")?.unwrap_or_default()))
             }
             // Said of a request with neither as of one with both.
-            (Some(_), Some(_)) | (None, None) => Err(ApiError::validation(
+            (Some(_), Some(_)) | (None, None) => Err(Refused::rule(
                 "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported \
                  datatypes",
             )),

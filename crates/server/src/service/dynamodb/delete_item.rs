@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use strongroom_model::attribute::Item;
 use strongroom_model::expression::{Condition, ExpressionKind};
 use strongroom_model::json;
 
 use super::capacity::Units;
+use super::refused::Refused;
 use super::write::{self, Done, WriteParameters};
 use super::{collection_metrics, expressions, input, key, legacy, table};
 use crate::auth::Caller;
@@ -16,18 +18,26 @@ use crate::wire::ApiError;
 
 /// Runs DeleteItem.
 pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
-    let body = &mut request.input;
-    expressions::check_parameters(body, &["ConditionExpression"], &["Expected", "ConditionalOperator"])?;
+    let (key, parameters, condition) = read(&mut request.input).map_err(Refused::detected)?;
+    let name = input::text(&request.input, "TableName").unwrap_or_default();
+    let found = table::for_items(engine, &request.caller, request.operation, name)?;
+    let done = delete(engine, &request.caller, &found, &parameters, &key, condition.as_ref()).await?;
+    Ok(write::answer(done, parameters.capacity, &found.record().name))
+}
+
+fn read(body: &mut Value) -> Result<(Item, WriteParameters, Option<Condition>), Refused> {
+    expressions::check_write_parameters(
+        body,
+        &["ConditionExpression"],
+        &["Expected", "ConditionalOperator"],
+    )?;
     let key = input::take_item(body, "Key")?.unwrap_or_default();
     let parameters = WriteParameters::read_of_whole_item(body)?;
     let expected = legacy::expected(body)?;
     let mut placeholders = expressions::placeholders(body)?;
     let condition = expressions::condition(ExpressionKind::Condition, body, &mut placeholders)?.or(expected);
     placeholders.check_all_used()?;
-    let name = input::text(body, "TableName").unwrap_or_default();
-    let found = table::for_items(engine, &request.caller, request.operation, name)?;
-    let done = delete(engine, &request.caller, &found, &parameters, &key, condition.as_ref()).await?;
-    Ok(write::answer(done, parameters.capacity, &found.record().name))
+    Ok((key, parameters, condition))
 }
 
 /// Deletes the item of this key, if the condition holds.

@@ -4,9 +4,10 @@ use serde_json::Value;
 use strongroom_model::expression::{
     self as model, Condition, ExpressionError, ExpressionKind, ParameterUse, Placeholders, Projection,
 };
-use strongroom_model::json::{self, ValueErrorKind};
+use strongroom_model::json;
 
 use super::input;
+use super::refused::Refused;
 use crate::wire::ApiError;
 
 impl From<ExpressionError> for ApiError {
@@ -23,7 +24,25 @@ pub fn check_parameters(
     body: &Value,
     expressions: &[&'static str],
     legacy: &[&'static str],
-) -> Result<(), ApiError> {
+) -> Result<(), Refused> {
+    check(body, expressions, legacy, true)
+}
+
+/// The same for PutItem, UpdateItem and DeleteItem, which do not say which expression they miss.
+pub fn check_write_parameters(
+    body: &Value,
+    expressions: &[&'static str],
+    legacy: &[&'static str],
+) -> Result<(), Refused> {
+    check(body, expressions, legacy, false)
+}
+
+fn check(
+    body: &Value,
+    expressions: &[&'static str],
+    legacy: &[&'static str],
+    says_what_is_missed: bool,
+) -> Result<(), Refused> {
     let uses = |names: &[&'static str]| -> Vec<ParameterUse> {
         names.iter().map(|name| ParameterUse { name, present: input::has(body, name) }).collect()
     };
@@ -32,30 +51,19 @@ pub fn check_parameters(
         &uses(legacy),
         input::has(body, "ExpressionAttributeNames"),
         input::has(body, "ExpressionAttributeValues"),
+        says_what_is_missed,
     )?)
 }
 
 /// Reads the placeholders: the service looks at them after the values and the legacy parameters of the request.
-pub fn placeholders(body: &mut Value) -> Result<Placeholders, ApiError> {
+pub fn placeholders(body: &mut Value) -> Result<Placeholders, Refused> {
     let names = entries(body, "ExpressionAttributeNames").map(|entries| {
         entries.into_iter().map(|(key, name)| (key, name.as_str().unwrap_or_default().to_owned())).collect()
     });
     let values = entries(body, "ExpressionAttributeValues");
-    // A value that does not have its type's form is no matter of expressions.
-    let mut malformed = None;
-    let placeholders = Placeholders::decode(names, values, |value| {
-        json::from_json_owned(value).map_err(|error| {
-            let message = error.message.clone();
-            if error.kind == ValueErrorKind::Serialization {
-                malformed = Some(error);
-            }
-            message
-        })
-    });
-    match malformed {
-        Some(error) => Err(input::value_error(error)),
-        None => Ok(placeholders?),
-    }
+    Placeholders::decode(names, values, |key, value| {
+        json::from_json_owned(value).map_err(|error| Refused::from(error).of_expression_value(key))
+    })
 }
 
 /// Parses a condition or filter, if there is one.
@@ -63,12 +71,12 @@ pub fn condition(
     kind: ExpressionKind,
     body: &Value,
     placeholders: &mut Placeholders,
-) -> Result<Option<Condition>, ApiError> {
+) -> Result<Option<Condition>, Refused> {
     input::text(body, kind.name()).map(|source| Ok(Condition::parse(kind, source, placeholders)?)).transpose()
 }
 
 /// Parses the projection, if there is one.
-pub fn projection(body: &Value, placeholders: &mut Placeholders) -> Result<Option<Projection>, ApiError> {
+pub fn projection(body: &Value, placeholders: &mut Placeholders) -> Result<Option<Projection>, Refused> {
     input::text(body, ExpressionKind::Projection.name())
         .map(|source| Ok(Projection::parse(source, placeholders)?))
         .transpose()

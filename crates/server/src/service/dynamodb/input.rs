@@ -4,6 +4,7 @@ use serde_json::Value;
 use strongroom_model::attribute::Item;
 use strongroom_model::json::{self, ValueError, ValueErrorKind};
 
+use super::refused::Refused;
 use crate::wire::ApiError;
 
 /// A string member, if it is there.
@@ -41,29 +42,29 @@ pub fn array(input: &mut Value, name: &str) -> Vec<Value> {
 }
 
 /// Takes an item or a key out of the request.
-pub fn take_item(input: &mut Value, name: &str) -> Result<Option<Item>, ApiError> {
+pub fn take_item(input: &mut Value, name: &str) -> Result<Option<Item>, Refused> {
     take(input, name).map(item).transpose()
 }
 
 /// Takes `ExclusiveStartKey` out of the request.
-pub fn take_start_key(input: &mut Value) -> Result<Option<Item>, ApiError> {
+pub fn take_start_key(input: &mut Value) -> Result<Option<Item>, Refused> {
     let Some(key) = take(input, "ExclusiveStartKey") else { return Ok(None) };
     json::item_from_json_owned(key).map(Some).map_err(|error| {
         // The service says whose value it is for some of the errors only.
         let bare =
             ["contains duplicates", "number set", "numeric value", "significant digits", "with magnitude"];
-        let is_told =
-            error.kind == ValueErrorKind::Validation && !bare.iter().any(|part| error.message.contains(part));
+        let is_told = error.kind != ValueErrorKind::Serialization
+            && !bare.iter().any(|part| error.message.contains(part));
         match is_told {
-            true => ApiError::validation(format!("The provided starting key is invalid: {}", error.message)),
-            false => value_error(error),
+            true => Refused::rule(format!("The provided starting key is invalid: {}", error.message)),
+            false => error.into(),
         }
     })
 }
 
 /// An item or a key in the wire's form.
-pub fn item(value: Value) -> Result<Item, ApiError> {
-    json::item_from_json_owned(value).map_err(value_error)
+pub fn item(value: Value) -> Result<Item, Refused> {
+    Ok(json::item_from_json_owned(value)?)
 }
 
 /// Refuses members that belong to a feature which is not there yet.
@@ -76,8 +77,5 @@ pub fn refuse(input: &Value, names: &[&str]) -> Result<(), ApiError> {
 
 /// The error for attribute values that are not valid.
 pub fn value_error(error: ValueError) -> ApiError {
-    match error.kind {
-        ValueErrorKind::Validation => ApiError::validation(error.message),
-        ValueErrorKind::Serialization => ApiError::new("SerializationException", error.message),
-    }
+    Refused::from(error).into()
 }

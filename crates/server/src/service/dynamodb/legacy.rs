@@ -12,20 +12,20 @@ use strongroom_model::expression::{
 use strongroom_model::json;
 
 use super::input;
-use crate::wire::ApiError;
+use super::refused::Refused;
 
 /// The condition that `Expected` and `ConditionalOperator` are, if there is one.
-pub fn expected(body: &mut Value) -> Result<Option<Condition>, ApiError> {
+pub fn expected(body: &mut Value) -> Result<Option<Condition>, Refused> {
     let expectations = entries(body, "Expected")
         .map(|(name, one)| expectation(name, one))
-        .collect::<Result<Vec<_>, ApiError>>()?;
+        .collect::<Result<Vec<_>, Refused>>()?;
     let count = expectations.len();
     let condition = Condition::from_expected(expectations, conditional_operator(body))?;
     present(body, condition, count)
 }
 
 /// The condition that `QueryFilter` or `ScanFilter` (`parameter`) and `ConditionalOperator` are, if there is one.
-pub fn filter(body: &mut Value, parameter: &str) -> Result<Option<Condition>, ApiError> {
+pub fn filter(body: &mut Value, parameter: &str) -> Result<Option<Condition>, Refused> {
     let comparisons = comparisons(body, parameter)?;
     let count = comparisons.len();
     let condition = Condition::from_filter(comparisons, conditional_operator(body))?;
@@ -33,7 +33,7 @@ pub fn filter(body: &mut Value, parameter: &str) -> Result<Option<Condition>, Ap
 }
 
 /// `KeyConditions`.
-pub fn key_conditions(body: &mut Value) -> Result<KeyConditions, ApiError> {
+pub fn key_conditions(body: &mut Value) -> Result<KeyConditions, Refused> {
     let comparisons = comparisons(body, "KeyConditions")?;
     Ok(if input::has(body, "IndexName") {
         KeyConditions::from_comparisons_on_index(comparisons)?
@@ -43,7 +43,7 @@ pub fn key_conditions(body: &mut Value) -> Result<KeyConditions, ApiError> {
 }
 
 /// The update that `AttributeUpdates` are, if there is anything to update.
-pub fn attribute_updates(body: &mut Value) -> Result<Option<Update>, ApiError> {
+pub fn attribute_updates(body: &mut Value) -> Result<Option<Update>, Refused> {
     let updates = entries(body, "AttributeUpdates")
         .map(|(name, mut update)| {
             let action = match input::text(&update, "Action") {
@@ -54,7 +54,7 @@ pub fn attribute_updates(body: &mut Value) -> Result<Option<Update>, ApiError> {
             let value = input::take(&mut update, "Value").map(attribute_value).transpose()?;
             Ok(AttributeUpdate { name: checked_name(name)?, action, value })
         })
-        .collect::<Result<Vec<_>, ApiError>>()?;
+        .collect::<Result<Vec<_>, Refused>>()?;
     if updates.is_empty() {
         return Ok(None);
     }
@@ -62,12 +62,12 @@ pub fn attribute_updates(body: &mut Value) -> Result<Option<Update>, ApiError> {
 }
 
 /// The projection that `AttributesToGet` is, if the request has it.
-pub fn attributes_to_get(body: &Value) -> Result<Option<Projection>, ApiError> {
+pub fn attributes_to_get(body: &Value) -> Result<Option<Projection>, Refused> {
     let Some(names) = body.get("AttributesToGet").and_then(Value::as_array) else { return Ok(None) };
     let names = names
         .iter()
         .map(|name| checked_name(name.as_str().unwrap_or_default().to_owned()))
-        .collect::<Result<Vec<_>, ApiError>>()?;
+        .collect::<Result<Vec<_>, Refused>>()?;
     Ok(Some(Projection::from_attributes_to_get(&names)?))
 }
 
@@ -79,27 +79,27 @@ fn conditional_operator(body: &Value) -> ConditionalOperator {
 }
 
 // The service looks at the operator when the conditions themselves are found good.
-fn present(body: &Value, condition: Condition, count: usize) -> Result<Option<Condition>, ApiError> {
+fn present(body: &Value, condition: Condition, count: usize) -> Result<Option<Condition>, Refused> {
     if input::has(body, "ConditionalOperator") {
         check_conditional_operator(count)?;
     }
     Ok((count > 0).then_some(condition))
 }
 
-fn comparisons(body: &mut Value, parameter: &str) -> Result<Vec<AttributeComparison>, ApiError> {
+fn comparisons(body: &mut Value, parameter: &str) -> Result<Vec<AttributeComparison>, Refused> {
     entries(body, parameter)
         .map(|(name, mut condition)| {
             let operator = input::text(&condition, "ComparisonOperator")
                 .and_then(ComparisonOperator::from_name)
                 // The model requires it and allows no other names.
-                .ok_or_else(|| ApiError::validation("ComparisonOperator is required"))?;
+                .ok_or_else(|| Refused::rule("ComparisonOperator is required"))?;
             let values = values(&mut condition)?.unwrap_or_default();
             Ok(AttributeComparison { name: checked_name(name)?, operator, values })
         })
         .collect()
 }
 
-fn expectation(name: String, mut expected: Value) -> Result<Expectation, ApiError> {
+fn expectation(name: String, mut expected: Value) -> Result<Expectation, Refused> {
     Ok(Expectation {
         name: checked_name(name)?,
         value: input::take(&mut expected, "Value").map(attribute_value).transpose()?,
@@ -109,7 +109,7 @@ fn expectation(name: String, mut expected: Value) -> Result<Expectation, ApiErro
     })
 }
 
-fn values(condition: &mut Value) -> Result<Option<Vec<AttributeValue>>, ApiError> {
+fn values(condition: &mut Value) -> Result<Option<Vec<AttributeValue>>, Refused> {
     match input::take(condition, "AttributeValueList") {
         Some(Value::Array(values)) => {
             values.into_iter().map(attribute_value).collect::<Result<_, _>>().map(Some)
@@ -118,13 +118,13 @@ fn values(condition: &mut Value) -> Result<Option<Vec<AttributeValue>>, ApiError
     }
 }
 
-fn attribute_value(value: Value) -> Result<AttributeValue, ApiError> {
-    json::from_json_owned(value).map_err(input::value_error)
+fn attribute_value(value: Value) -> Result<AttributeValue, Refused> {
+    Ok(json::from_json_owned(value)?)
 }
 
-fn checked_name(name: String) -> Result<String, ApiError> {
+fn checked_name(name: String) -> Result<String, Refused> {
     if name.is_empty() {
-        return Err(ApiError::validation("One or more parameter values were invalid: Empty attribute name"));
+        return Err(Refused::rule("One or more parameter values were invalid: Empty attribute name"));
     }
     Ok(name)
 }

@@ -28,6 +28,7 @@ mod page;
 mod partiql;
 mod put_item;
 mod query;
+mod refused;
 mod resource;
 mod resource_policy;
 mod scan;

@@ -9,6 +9,7 @@ use strongroom_model::json;
 use strongroom_model::partiql::{Insert, PartiqlError, Returning, Statement, Write};
 
 use super::capacity::Wanted;
+use super::refused::Refused;
 use super::update_item::{self, ItemChange};
 use super::write::{Done, WriteParameters};
 use super::{delete_item, input, put_item, table};
@@ -34,7 +35,7 @@ pub struct Prepared {
 pub fn take_parameters(body: &mut Value) -> Result<Vec<AttributeValue>, ApiError> {
     let Some(Value::Array(parameters)) = input::take(body, "Parameters") else { return Ok(Vec::new()) };
     let parameters = parameters.into_iter().map(json::from_json_owned);
-    parameters.collect::<Result<_, _>>().map_err(input::value_error)
+    parameters.collect::<Result<_, _>>().map_err(|error| Refused::from(error).in_older_words())
 }
 
 /// Parses a statement and finds its table.

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use strongroom_model::attribute::Item;
 use strongroom_model::expression::{Condition, ExpressionKind};
 use strongroom_model::{index, json, size, stored};
 
 use super::capacity::Units;
+use super::refused::Refused;
 use super::write::{self, Done, WriteParameters};
 use super::{collection_metrics, expressions, input, key, legacy, table};
 use crate::auth::Caller;
@@ -16,8 +18,19 @@ use crate::wire::ApiError;
 
 /// Runs PutItem.
 pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
-    let body = &mut request.input;
-    expressions::check_parameters(body, &["ConditionExpression"], &["Expected", "ConditionalOperator"])?;
+    let (item, parameters, condition) = read(&mut request.input).map_err(Refused::detected)?;
+    let name = input::text(&request.input, "TableName").unwrap_or_default();
+    let found = table::for_items(engine, &request.caller, request.operation, name)?;
+    let done = put(engine, &request.caller, &found, &parameters, item, condition.as_ref()).await?;
+    Ok(write::answer(done, parameters.capacity, &found.record().name))
+}
+
+fn read(body: &mut Value) -> Result<(Item, WriteParameters, Option<Condition>), Refused> {
+    expressions::check_write_parameters(
+        body,
+        &["ConditionExpression"],
+        &["Expected", "ConditionalOperator"],
+    )?;
     let item = input::take_item(body, "Item")?.unwrap_or_default();
     let parameters = WriteParameters::read_of_whole_item(body)?;
     check_size(&item)?;
@@ -25,10 +38,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let mut placeholders = expressions::placeholders(body)?;
     let condition = expressions::condition(ExpressionKind::Condition, body, &mut placeholders)?.or(expected);
     placeholders.check_all_used()?;
-    let name = input::text(body, "TableName").unwrap_or_default();
-    let found = table::for_items(engine, &request.caller, request.operation, name)?;
-    let done = put(engine, &request.caller, &found, &parameters, item, condition.as_ref()).await?;
-    Ok(write::answer(done, parameters.capacity, &found.record().name))
+    Ok((item, parameters, condition))
 }
 
 /// Refuses an item that is too large.

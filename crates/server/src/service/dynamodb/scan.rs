@@ -1,10 +1,13 @@
 //! Scan.
 
+use serde_json::Value;
+use strongroom_model::attribute::Item;
 use strongroom_model::expression::ExpressionKind;
 use strongroom_model::key as model_key;
 
 use super::index_reads::IndexSource;
 use super::page::PageParameters;
+use super::refused::Refused;
 use super::{expressions, input, legacy, start_key, table};
 use crate::engine::Engine;
 use crate::service::{Output, Request};
@@ -14,20 +17,7 @@ use crate::wire::ApiError;
 /// Runs Scan. Segments are ranges of the partition keys' hashes.
 pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
     let body = &mut request.input;
-    expressions::check_parameters(
-        body,
-        &["ProjectionExpression", "FilterExpression"],
-        &["AttributesToGet", "ScanFilter", "ConditionalOperator"],
-    )?;
-    let attributes_to_get = legacy::attributes_to_get(body)?;
-    let scan_filter = legacy::filter(body, "ScanFilter")?;
-    let start_key = input::take_start_key(body)?;
-    let (segment, total) = segment(input::integer(body, "Segment"), input::integer(body, "TotalSegments"))?;
-    let mut placeholders = expressions::placeholders(body)?;
-    let filter = expressions::condition(ExpressionKind::Filter, body, &mut placeholders)?.or(scan_filter);
-    let projection = expressions::projection(body, &mut placeholders)?.or(attributes_to_get);
-    placeholders.check_all_used()?;
-    let parameters = PageParameters::read(body, filter, projection)?;
+    let (parameters, start_key, (segment, total)) = read(body).map_err(Refused::in_older_words)?;
     let name = input::text(body, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, request.operation, name)?;
     if let Some(index) = IndexSource::named(&found, body)? {
@@ -58,7 +48,26 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     parameters.run(&opening.table, schema, &found.record().name, range, Order::Ascending).await
 }
 
-fn segment(segment: Option<i64>, total: Option<i64>) -> Result<(u32, u32), ApiError> {
+type Segment = (u32, u32);
+
+fn read(body: &mut Value) -> Result<(PageParameters, Option<Item>, Segment), Refused> {
+    expressions::check_parameters(
+        body,
+        &["ProjectionExpression", "FilterExpression"],
+        &["AttributesToGet", "ScanFilter", "ConditionalOperator"],
+    )?;
+    let attributes_to_get = legacy::attributes_to_get(body)?;
+    let scan_filter = legacy::filter(body, "ScanFilter")?;
+    let start_key = input::take_start_key(body)?;
+    let segment = segment(input::integer(body, "Segment"), input::integer(body, "TotalSegments"))?;
+    let mut placeholders = expressions::placeholders(body)?;
+    let filter = expressions::condition(ExpressionKind::Filter, body, &mut placeholders)?.or(scan_filter);
+    let projection = expressions::projection(body, &mut placeholders)?.or(attributes_to_get);
+    placeholders.check_all_used()?;
+    Ok((PageParameters::read(body, filter, projection)?, start_key, segment))
+}
+
+fn segment(segment: Option<i64>, total: Option<i64>) -> Result<Segment, ApiError> {
     match (segment, total) {
         (None, None) => Ok((0, 1)),
         (Some(_), None) => Err(ApiError::validation(

@@ -8,6 +8,7 @@ use strongroom_model::expression::{Condition, ExpressionKind, Update};
 use strongroom_model::{index, json, size, stored};
 
 use super::capacity::Units;
+use super::refused::Refused;
 use super::write::{self, Done, WriteParameters};
 use super::{collection_metrics, expressions, input, key, legacy, table};
 use crate::auth::Caller;
@@ -17,14 +18,21 @@ use crate::wire::ApiError;
 
 /// Runs UpdateItem. An item that is not there begins with its key.
 pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
-    let body = &mut request.input;
-    expressions::check_parameters(
+    let change = read(&mut request.input).map_err(Refused::detected)?;
+    let parameters = WriteParameters::read(&request.input);
+    let name = input::text(&request.input, "TableName").unwrap_or_default();
+    let found = table::for_items(engine, &request.caller, request.operation, name)?;
+    let done = update_item(engine, &request.caller, &found, &parameters, &change).await?;
+    Ok(write::answer(done, parameters.capacity, &found.record().name))
+}
+
+fn read(body: &mut Value) -> Result<ItemChange, Refused> {
+    expressions::check_write_parameters(
         body,
         &["UpdateExpression", "ConditionExpression"],
         &["AttributeUpdates", "Expected", "ConditionalOperator"],
     )?;
     let key = input::take_item(body, "Key")?.unwrap_or_default();
-    let parameters = WriteParameters::read(body);
     let attribute_updates = legacy::attribute_updates(body)?;
     let expected = legacy::expected(body)?;
     let mut placeholders = expressions::placeholders(body)?;
@@ -34,11 +42,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
         .or(attribute_updates);
     let condition = expressions::condition(ExpressionKind::Condition, body, &mut placeholders)?.or(expected);
     placeholders.check_all_used()?;
-    let name = input::text(body, "TableName").unwrap_or_default();
-    let found = table::for_items(engine, &request.caller, request.operation, name)?;
-    let change = ItemChange { key, update, condition };
-    let done = update_item(engine, &request.caller, &found, &parameters, &change).await?;
-    Ok(write::answer(done, parameters.capacity, &found.record().name))
+    Ok(ItemChange { key, update, condition })
 }
 
 /// What becomes of one item.

@@ -7,6 +7,7 @@ use strongroom_model::expression::Condition;
 use strongroom_model::{json, stored};
 
 use super::capacity::{self, Units, Wanted};
+use super::refused::Refused;
 use super::{collection_metrics, input};
 use crate::service::Output;
 use crate::storage::StorageError;
@@ -36,10 +37,10 @@ impl WriteParameters {
     }
 
     /// Reads them for PutItem and DeleteItem, which have no updated attributes to return.
-    pub fn read_of_whole_item(body: &Value) -> Result<Self, ApiError> {
+    pub fn read_of_whole_item(body: &Value) -> Result<Self, Refused> {
         let parameters = Self::read(body);
         if !matches!(parameters.return_values.as_str(), "NONE" | "ALL_OLD") {
-            return Err(ApiError::validation("ReturnValues can only be ALL_OLD or NONE"));
+            return Err(Refused::rule("ReturnValues can only be ALL_OLD or NONE"));
         }
         Ok(parameters)
     }
