@@ -56,7 +56,7 @@ impl<'a> Claim<'a> {
     fn of_header(head: &'a Parts, authorization: &'a str) -> Result<Self, ApiError> {
         let (algorithm, parameters) = authorization.split_once(' ').unwrap_or((authorization, ""));
         let (mut credential, mut signed_headers, mut signature) = (None, None, None);
-        for pair in parameters.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+        for pair in parameters.split([',', ' ']).map(str::trim).filter(|pair| !pair.is_empty()) {
             let Some((name, value)) = pair.split_once('=') else {
                 return Err(incomplete(format!(
                     "'{pair}' not a valid key=value pair (missing equal-sign) in Authorization header: '{authorization}'."

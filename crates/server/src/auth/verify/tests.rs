@@ -191,6 +191,10 @@ fn what_is_missing_is_named() {
             "Authorization header requires 'Signature' parameter. Authorization header requires 'SignedHeaders' parameter. Authorization=AWS4-HMAC-SHA256 Credential=a",
         ),
         (
+            "AWS4-HMAC-SHA256 Signature=b Credential=a",
+            "Authorization header requires 'SignedHeaders' parameter. Authorization=AWS4-HMAC-SHA256 Signature=b Credential=a",
+        ),
+        (
             "AWS4-HMAC-SHA256 Signature=b, Credential, SignedHeaders=c",
             "'Credential' not a valid key=value pair (missing equal-sign) in Authorization header: 'AWS4-HMAC-SHA256 Signature=b, Credential, SignedHeaders=c'.",
         ),
