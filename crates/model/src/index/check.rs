@@ -6,7 +6,7 @@
 
 use super::IndexSchema;
 use crate::attribute::{AttributeValue, Item};
-use crate::key::{KeyError, KeyType, KeyValue, PARTITION_KEY_BYTES_MAX, SORT_KEY_BYTES_MAX};
+use crate::key::{KeyType, KeyValue, PARTITION_KEY_BYTES_MAX, SORT_KEY_BYTES_MAX};
 
 /// Why an item cannot be written. Displays as the message of the service's `ValidationException`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,8 +51,20 @@ pub enum IndexKeyError {
     )]
     UpdatedEmpty(&'static str),
     /// A key of an index is too large.
-    #[error(transparent)]
-    TooLarge(KeyError),
+    #[error(
+        "One or more parameter values were invalid: Size limit exceeded for Index Key {name} Actual Size: {bytes} bytes \
+         Max Size: {bytes_max} bytes IndexName: {index}"
+    )]
+    TooLarge {
+        /// The attribute; of several, the one with which they are too large.
+        name: String,
+        /// The size of the attribute and those before it.
+        bytes: usize,
+        /// The limit.
+        bytes_max: usize,
+        /// The index.
+        index: String,
+    },
 }
 
 /// Checks an item that is to be written as it is.
@@ -128,18 +140,18 @@ fn check_index(index: &IndexSchema, item: &Item) -> Result<(), IndexKeyError> {
 }
 
 fn check_sizes(index: &IndexSchema, item: &Item) -> Result<(), IndexKeyError> {
-    let bytes = |attributes: &[crate::key::KeyAttribute]| -> usize {
-        let lengths = attributes.iter().map(|attribute| {
+    for (attributes, bytes_max) in
+        [(&index.hash, PARTITION_KEY_BYTES_MAX), (&index.range, SORT_KEY_BYTES_MAX)]
+    {
+        let mut bytes = 0;
+        for attribute in attributes {
             let value = item.get(&attribute.name).and_then(|value| KeyValue::of(value, attribute.key_type));
-            value.map_or(0, |value| value.bytes_length())
-        });
-        lengths.sum()
-    };
-    if bytes(&index.hash) > PARTITION_KEY_BYTES_MAX {
-        return Err(IndexKeyError::TooLarge(KeyError::PartitionKeyTooLarge));
-    }
-    if bytes(&index.range) > SORT_KEY_BYTES_MAX {
-        return Err(IndexKeyError::TooLarge(KeyError::SortKeyTooLarge));
+            bytes += value.map_or(0, |value| value.bytes_length());
+            if bytes > bytes_max {
+                let (name, index) = (attribute.name.clone(), index.name.clone());
+                return Err(IndexKeyError::TooLarge { name, bytes, bytes_max, index });
+            }
+        }
     }
     Ok(())
 }
