@@ -1,10 +1,11 @@
 //! Which parts of a table a SELECT reads.
 //!
-//! Equality or IN on the partition key makes reads of those partitions, and
-//! conditions on the sort key narrow them; OR makes the reads of all its
-//! alternatives. Anything else is a scan. The whole condition then filters what
+//! Equality or IN on all attributes of the partition key makes reads of those
+//! partitions, and conditions on the sort key narrow them; OR makes the reads of
+//! all its alternatives. Anything else is a scan. The whole condition then filters what
 //! was read, so a plan may be wider than the condition and never narrower.
 
+use std::cmp::Ordering;
 use std::ops::Bound;
 
 use super::keys::{check_key_value, compared, conjuncts, equal_value, is_attribute};
@@ -34,7 +35,7 @@ pub struct Section {
     /// The only key that can be in it, where the whole primary key is given.
     pub point: Option<Vec<u8>>,
     /// The partition; none of what is not within one.
-    hash: Option<KeyValue>,
+    hash: Option<Vec<KeyValue>>,
 }
 
 /// The most reads that one statement makes; the documentation names this
@@ -43,19 +44,27 @@ const SECTIONS_MAX: usize = 50;
 
 /// The keys by which a table or an index is read.
 struct Keys<'a> {
-    hash: &'a KeyAttribute,
-    range: Option<&'a KeyAttribute>,
+    hash: &'a [KeyAttribute],
+    range: &'a [KeyAttribute],
     /// The stored keys of a part of a partition.
-    range_of: &'a dyn Fn(&KeyValue, Option<&SortCondition>) -> Option<KeyRange>,
+    range_of: &'a dyn Fn(&Part<'_>) -> Option<KeyRange>,
     /// Whether no two rows have the same keys.
     is_unique: bool,
 }
 
+/// A part of a partition: the partition, the values of the first attributes of the sort key, a condition on the next.
+struct Part<'a> {
+    hash: &'a [KeyValue],
+    equal: &'a [KeyValue],
+    sort: Option<&'a SortCondition>,
+}
+
 /// One alternative of a condition.
 struct Branch<'a> {
-    hashes: Vec<KeyValue>,
-    /// Conditions on the sort key that ranges can serve.
-    sorts: Vec<&'a Term>,
+    /// The partitions: a value for each attribute.
+    hashes: Vec<Vec<KeyValue>>,
+    /// Conditions on the sort key that ranges can serve, each with its attribute's position.
+    sorts: Vec<(usize, &'a Term)>,
     /// Whether there are others on it.
     has_other_sorts: bool,
 }
@@ -84,25 +93,25 @@ pub(super) fn order(items: &[OrderItem], has_condition: bool) -> Result<Vec<(Str
 impl Select {
     /// How to read, given the keys of the table.
     pub fn plan(&self, schema: &KeySchema) -> Result<Plan, PartiqlError> {
+        let range_of = |part: &Part<'_>| key::sort_range(part.hash.first()?, part.sort);
         self.plan_by(&Keys {
-            hash: &schema.hash,
-            range: schema.range.as_ref(),
-            range_of: &key::sort_range,
+            hash: std::slice::from_ref(&schema.hash),
+            range: schema.range.as_slice(),
+            range_of: &range_of,
             is_unique: true,
         })
     }
 
-    /// How to read an index. One whose partition key has several attributes is scanned.
+    /// How to read an index, given its keys.
     pub fn plan_on_index(&self, index: &IndexSchema) -> Result<Plan, PartiqlError> {
-        let [hash] = &index.hash[..] else {
-            return Ok(Plan { sections: None, descending: false, is_keyed: false });
+        let range_of = |part: &Part<'_>| {
+            index.query_range(&IndexCondition {
+                hash: part.hash.to_vec(),
+                equal: part.equal.to_vec(),
+                sort: part.sort.cloned(),
+            })
         };
-        let range_of = |hash: &KeyValue, sort: Option<&SortCondition>| {
-            let condition =
-                IndexCondition { hash: vec![hash.clone()], equal: Vec::new(), sort: sort.cloned() };
-            index.query_range(&condition)
-        };
-        self.plan_by(&Keys { hash, range: index.range.first(), range_of: &range_of, is_unique: false })
+        self.plan_by(&Keys { hash: &index.hash, range: &index.range, range_of: &range_of, is_unique: false })
     }
 
     fn plan_by(&self, keys: &Keys<'_>) -> Result<Plan, PartiqlError> {
@@ -125,33 +134,33 @@ impl Select {
             }
             return Ok(Plan { sections: None, descending: false, is_keyed: false });
         };
-        let direction = |attribute: &KeyAttribute| {
-            let found = self.order.iter().find(|(name, _)| *name == attribute.name);
-            found.map(|(_, descending)| *descending)
-        };
-        let hash_direction = direction(keys.hash);
-        let descending = keys.range.and_then(direction).unwrap_or(false);
-        let mut hashes: Vec<KeyValue> = Vec::new();
+        let descending = self.sort_direction(&branches, keys)?;
+        let mut hashes: Vec<Vec<KeyValue>> = Vec::new();
         for hash in branches.iter().flat_map(|branch| &branch.hashes) {
             if !hashes.contains(hash) {
                 hashes.push(hash.clone());
             }
         }
         if hashes.len() > SECTIONS_MAX {
-            return Err(PartiqlError::new("Too many decomposed read operations for a given query."));
+            return Err(too_many_reads());
         }
-        if hashes.len() > 1 && !self.order.is_empty() && hash_direction.is_none() {
+        // The attributes of the partition key that the result is ordered by: position and direction.
+        let position = |name: &String| keys.hash.iter().position(|attribute| attribute.name == *name);
+        let hash_order: Vec<(usize, bool)> =
+            self.order.iter().filter_map(|(name, descending)| Some((position(name)?, *descending))).collect();
+        if hashes.len() > 1 && !self.order.is_empty() && hash_order.is_empty() {
             return Err(PartiqlError::new(
                 "Must have hash key in ORDER BY clause when more than one hash key condition specified in WHERE \
                  clause.",
             ));
         }
-        if let Some(backwards) = hash_direction {
-            hashes.sort();
-            if backwards {
-                hashes.reverse();
-            }
-        }
+        hashes.sort_by(|left, right| {
+            let orders = hash_order.iter().map(|(position, descending)| {
+                let order = left[*position].cmp(&right[*position]);
+                if *descending { order.reverse() } else { order }
+            });
+            orders.fold(Ordering::Equal, Ordering::then)
+        });
         let mut sections = Vec::new();
         for hash in hashes {
             let mut ranges = partition_ranges(&hash, &branches, keys)?;
@@ -166,7 +175,7 @@ impl Select {
             sections.dedup_by(|later, earlier| later.hash == earlier.hash);
             for section in &mut sections {
                 let Some(hash) = section.hash.clone() else { continue };
-                if let Some(range) = (keys.range_of)(&hash, None) {
+                if let Some(range) = (keys.range_of)(&Part { hash: &hash, equal: &[], sort: None }) {
                     *section = Section::new(range, hash, keys);
                 }
             }
@@ -174,11 +183,38 @@ impl Select {
         let is_keyed = !matches!(self.term, Some(Term::Or(_)));
         Ok(Plan { sections: Some(sections), descending, is_keyed })
     }
+
+    /// Whether partitions are read backwards. ORDER BY takes the attributes of the sort key from the left, and all
+    /// in one direction, except those that can have one value only.
+    fn sort_direction(&self, branches: &[Branch<'_>], keys: &Keys<'_>) -> Result<bool, PartiqlError> {
+        let directions = keys.range.iter().map(|attribute| {
+            let found = self.order.iter().find(|(name, _)| *name == attribute.name);
+            found.map(|(_, descending)| *descending)
+        });
+        let directions: Vec<Option<bool>> = directions.collect();
+        let descending = directions.iter().flatten().next().copied().unwrap_or(false);
+        let last = directions.iter().rposition(Option::is_some).unwrap_or(0);
+        for (position, attribute) in keys.range.iter().enumerate().take(last) {
+            let is_fixed = branches.iter().all(|branch| {
+                branch
+                    .sorts
+                    .iter()
+                    .any(|(at, term)| *at == position && equal_value(term, &attribute.name).is_some())
+            });
+            if !is_fixed && directions[position].is_none() {
+                return Err(PartiqlError::new(UNORDERED));
+            }
+        }
+        match directions.iter().flatten().all(|other| *other == descending) {
+            true => Ok(descending),
+            false => Err(PartiqlError::new(UNORDERED)),
+        }
+    }
 }
 
 impl Keys<'_> {
     fn contains(&self, name: &str) -> bool {
-        self.hash.name == name || self.range.is_some_and(|range| range.name == name)
+        self.hash.iter().chain(self.range).any(|attribute| attribute.name == name)
     }
 }
 
@@ -188,10 +224,10 @@ impl Section {
         Section { range, point: None, hash: None }
     }
 
-    fn new(range: KeyRange, hash: KeyValue, keys: &Keys<'_>) -> Section {
+    fn new(range: KeyRange, hash: Vec<KeyValue>, keys: &Keys<'_>) -> Section {
         let point = match (&range.0, &range.1) {
             _ if !keys.is_unique => None,
-            (Bound::Included(first), _) if keys.range.is_none() => Some(first.clone()),
+            (Bound::Included(first), _) if keys.range.is_empty() => Some(first.clone()),
             // No key lies between a key and the same with a zero byte more.
             (Bound::Included(first), Bound::Excluded(end))
                 if end.strip_prefix(first.as_slice()) == Some(&[0][..]) =>
@@ -212,20 +248,28 @@ fn branches<'a>(term: &'a Term, keys: &Keys<'_>) -> Result<Option<Vec<Branch<'a>
     };
     let mut branches = Vec::with_capacity(alternatives.len());
     for alternative in alternatives {
-        let mut branch = Branch { hashes: Vec::new(), sorts: Vec::new(), has_other_sorts: false };
-        for term in conjuncts(alternative) {
-            if branch.hashes.is_empty()
-                && let Some(hashes) = hash_values(term, keys.hash)?
-            {
-                branch.hashes = hashes;
-                continue;
+        let mut branch = Branch { hashes: vec![Vec::new()], sorts: Vec::new(), has_other_sorts: false };
+        let mut of_hash: Vec<Option<Vec<KeyValue>>> = vec![None; keys.hash.len()];
+        'terms: for term in conjuncts(alternative) {
+            for (attribute, values) in keys.hash.iter().zip(&mut of_hash) {
+                if values.is_none()
+                    && let Some(found) = hash_values(term, attribute)?
+                {
+                    *values = Some(found);
+                    continue 'terms;
+                }
             }
-            let Some(range) = keys.range else { continue };
-            if sort_conditions(term, range)?.is_some() {
-                branch.sorts.push(term);
-            } else {
-                branch.has_other_sorts |= mentions(term, &range.name);
+            for (position, attribute) in keys.range.iter().enumerate() {
+                if sort_conditions(term, attribute)?.is_some() {
+                    branch.sorts.push((position, term));
+                    continue 'terms;
+                }
+                branch.has_other_sorts |= mentions(term, &attribute.name);
             }
+        }
+        for values in of_hash {
+            let Some(values) = values else { return Ok(None) };
+            branch.hashes = product(&branch.hashes, values)?;
         }
         if branch.hashes.is_empty() {
             return Ok(None);
@@ -235,7 +279,24 @@ fn branches<'a>(term: &'a Term, keys: &Keys<'_>) -> Result<Option<Vec<Branch<'a>
     Ok(Some(branches).filter(|branches| !branches.is_empty()))
 }
 
-/// The values that a term allows a partition key.
+/// Every beginning of a partition key with every value of its next attribute.
+fn product(beginnings: &[Vec<KeyValue>], values: Vec<KeyValue>) -> Result<Vec<Vec<KeyValue>>, PartiqlError> {
+    let mut found: Vec<Vec<KeyValue>> = Vec::new();
+    for value in values {
+        for beginning in beginnings {
+            let hash = [&beginning[..], std::slice::from_ref(&value)].concat();
+            if !found.contains(&hash) {
+                found.push(hash);
+            }
+        }
+        if found.len() > SECTIONS_MAX {
+            return Err(too_many_reads());
+        }
+    }
+    Ok(found)
+}
+
+/// The values that a term allows an attribute of the partition key.
 fn hash_values(term: &Term, attribute: &KeyAttribute) -> Result<Option<Vec<KeyValue>>, PartiqlError> {
     if let Some(value) = equal_value(term, &attribute.name) {
         return Ok(Some(vec![check_key_value(attribute, value)?]));
@@ -316,28 +377,70 @@ fn sort_conditions(
 
 /// The parts of a partition that the branches read.
 fn partition_ranges(
-    hash: &KeyValue,
+    hash: &[KeyValue],
     branches: &[Branch<'_>],
     keys: &Keys<'_>,
 ) -> Result<Vec<KeyRange>, PartiqlError> {
     let mut found: Vec<(KeyRange, bool)> = Vec::new();
-    for branch in branches.iter().filter(|branch| branch.hashes.contains(hash)) {
-        let mut ranges: Vec<KeyRange> = (keys.range_of)(hash, None).into_iter().collect();
-        for term in &branch.sorts {
-            let Some(attribute) = keys.range else { continue };
-            let conditions = sort_conditions(term, attribute)?.unwrap_or_default();
-            let allowed: Vec<KeyRange> =
-                conditions.iter().filter_map(|condition| (keys.range_of)(hash, Some(condition))).collect();
-            ranges = ranges
-                .iter()
-                .flat_map(|range| allowed.iter().filter_map(|other| intersection(range, other)))
-                .collect();
-        }
-        for range in ranges {
-            add_range(&mut found, range, branch.has_other_sorts)?;
+    for branch in branches.iter().filter(|branch| branch.hashes.iter().any(|other| other == hash)) {
+        // What overlaps is only refused where the service is known to refuse it.
+        let may_overlap = branch.has_other_sorts || keys.range.len() > 1;
+        for range in narrowed(hash, &[], 1, branch, keys)? {
+            add_range(&mut found, range, may_overlap)?;
         }
     }
     Ok(found.into_iter().map(|(range, _)| range).collect())
+}
+
+/// The parts of a partition that a branch reads, given the values of the first attributes of the sort key; `width` is
+/// how many such beginnings there are.
+fn narrowed(
+    hash: &[KeyValue],
+    equal: &[KeyValue],
+    width: usize,
+    branch: &Branch<'_>,
+    keys: &Keys<'_>,
+) -> Result<Vec<KeyRange>, PartiqlError> {
+    let part = |sort: Option<&SortCondition>| (keys.range_of)(&Part { hash, equal, sort });
+    let mut ranges: Vec<KeyRange> = part(None).into_iter().collect();
+    let Some(attribute) = keys.range.get(equal.len()) else { return Ok(ranges) };
+    let mut values: Option<Vec<KeyValue>> = None;
+    for (_, term) in branch.sorts.iter().filter(|(position, _)| *position == equal.len()) {
+        let conditions = sort_conditions(term, attribute)?.unwrap_or_default();
+        let allowed: Vec<KeyRange> =
+            conditions.iter().filter_map(|condition| part(Some(condition))).collect();
+        ranges = intersections(&ranges, &allowed);
+        values = values.or_else(|| equal_values(&conditions));
+    }
+    let is_next_narrowed = branch.sorts.iter().any(|(position, _)| *position == equal.len() + 1);
+    let Some(values) = values.filter(|values| is_next_narrowed && width * values.len() <= SECTIONS_MAX)
+    else {
+        return Ok(ranges);
+    };
+    let mut found = Vec::new();
+    let width = width * values.len();
+    for value in values {
+        let equal = [equal, &[value]].concat();
+        found.extend(intersections(&ranges, &narrowed(hash, &equal, width, branch, keys)?));
+    }
+    Ok(found)
+}
+
+/// The values of conditions that are equality all, each once.
+fn equal_values(conditions: &[SortCondition]) -> Option<Vec<KeyValue>> {
+    let mut values = Vec::with_capacity(conditions.len());
+    for condition in conditions {
+        let SortCondition::Equal(value) = condition else { return None };
+        if !values.contains(value) {
+            values.push(value.clone());
+        }
+    }
+    Some(values)
+}
+
+fn intersections(ranges: &[KeyRange], others: &[KeyRange]) -> Vec<KeyRange> {
+    let of_one = |range| others.iter().filter_map(move |other| intersection(range, other));
+    ranges.iter().flat_map(of_one).collect()
 }
 
 /// Adds a range that may be there already. One that overlaps with another is
@@ -384,6 +487,14 @@ fn end(range: &KeyRange) -> &[u8] {
         Bound::Unbounded => &[],
     }
 }
+
+fn too_many_reads() -> PartiqlError {
+    PartiqlError::new("Too many decomposed read operations for a given query.")
+}
+
+/// Nobody knows what the service says of this.
+const UNORDERED: &str =
+    "ORDER BY clause must have the sort key attributes of the index in their order and in one direction.";
 
 /// Whether a term looks at a top-level attribute.
 fn mentions(term: &Term, name: &str) -> bool {
