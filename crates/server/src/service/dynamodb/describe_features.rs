@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::errors::table_not_found;
 use super::{input, table};
 use crate::engine::Engine;
 use crate::service::{Output, Reached, Request};
@@ -32,13 +33,23 @@ pub fn time_to_live(engine: &Engine, request: &Request) -> Result<Output, ApiErr
 /// DescribeContributorInsights.
 pub fn contributor_insights(engine: &Engine, request: &Request) -> Result<Output, ApiError> {
     let found = table::for_control(engine, request)?;
-    if let Some(index) = input::text(&request.input, "IndexName") {
-        return Err(ApiError::new(
-            "ResourceNotFoundException",
-            format!("Requested resource not found: Index: {index} not found"),
-        ));
+    let record = found.record();
+    // While a table comes into being, or goes, the service says that it is not there.
+    if record.deleting || table::is_coming_into_being(engine, &record) {
+        return Err(table_not_found(&record.name));
     }
-    Ok(json!({"TableName": found.record().name, "ContributorInsightsStatus": "DISABLED"}).into())
+    let mut answer = json!({"TableName": record.name, "ContributorInsightsStatus": "DISABLED"});
+    if let Some(name) = input::text(&request.input, "IndexName") {
+        // Local indexes have no insights of their own.
+        if !record.indexes.iter().any(|index| index.name == name && !index.local) {
+            return Err(ApiError::new(
+                "ResourceNotFoundException",
+                format!("Requested resource not found: Index: {name} not found for table: {}", record.name),
+            ));
+        }
+        answer["IndexName"] = json!(name);
+    }
+    Ok(answer.into())
 }
 
 /// DescribeKinesisStreamingDestination.
