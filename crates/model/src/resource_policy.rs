@@ -110,7 +110,7 @@ impl PolicyDocument {
         self.statements.iter().any(|statement| {
             statement.member("Effect") == Some(&Value::from("Deny"))
                 && statement.member("Condition").is_none()
-                && texts(statement.member("Action")).any(|pattern| matches(pattern, action))
+                && texts(statement.member("Action")).any(|pattern| matches_pattern(pattern, action))
                 && statement.principals().any(|listed| {
                     listed == "*" || listed == principal || listed == format!("arn:aws:iam::{account}:root")
                 })
@@ -253,21 +253,33 @@ fn texts(value: Option<&Value>) -> impl Iterator<Item = &str> {
     elements.iter().filter_map(Value::as_str)
 }
 
-// Whether an action is of a pattern, in which `*` stands for any letters. Case does not matter.
-fn matches(pattern: &str, action: &str) -> bool {
-    let (pattern, action) = (pattern.to_ascii_lowercase(), action.to_ascii_lowercase());
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = action.strip_prefix(first) else { return false };
-    let parts: Vec<&str> = parts.collect();
-    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
-    for part in middle {
-        match rest.find(part) {
-            Some(place) => rest = &rest[place + part.len()..],
-            None => return false,
+/// Whether an action or a resource is of a pattern, in which `*` stands for any letters and `?` for one. Case does not
+/// matter.
+pub fn matches_pattern(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.to_ascii_lowercase(), text.to_ascii_lowercase());
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    // Where the last `*` was, and how far in the text it has been taken to reach.
+    let mut star: Option<(usize, usize)> = None;
+    let (mut at, mut place) = (0, 0);
+    while place < text.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, place));
+                at += 1;
+            }
+            Some(letter) if *letter == b'?' || *letter == text[place] => {
+                at += 1;
+                place += 1;
+            }
+            _ => {
+                let Some((star_at, reached)) = star else { return false };
+                star = Some((star_at, reached + 1));
+                at = star_at + 1;
+                place = reached + 1;
+            }
         }
     }
-    rest.ends_with(last)
+    pattern[at..].iter().all(|letter| *letter == b'*')
 }
 
 /// The version that a document without one is taken for.

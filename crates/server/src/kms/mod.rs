@@ -13,6 +13,7 @@ pub mod grant;
 pub mod identifier;
 pub mod key;
 pub mod local;
+pub(crate) mod lockout;
 pub mod managed;
 mod materials;
 pub mod offline;

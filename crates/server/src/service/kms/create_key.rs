@@ -7,6 +7,7 @@ use super::metadata::key_metadata;
 use super::tags;
 use crate::kms::error::KmsError;
 use crate::kms::key::{KeyRecord, KeyState};
+use crate::kms::lockout::check_lockout;
 use crate::kms::policy;
 use crate::kms::state::Change;
 use crate::kms::table_kms::KeyManager;
@@ -17,6 +18,9 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Value, KmsError> {
     let policy = match call.string("Policy") {
         Some(policy) => {
             policy::check_policy(policy)?;
+            if !call.flag("BypassPolicyLockoutSafetyCheck") {
+                check_lockout(policy, &call.caller().principal, None)?;
+            }
             policy.to_owned()
         }
         None => policy::default_policy(&call.place),
