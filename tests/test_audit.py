@@ -257,6 +257,15 @@ def test_lookup_events_refuses_bad_input(server, parameters, code):
     assert caught.value.response["Error"]["Code"] in (code, "ValidationException")
 
 
+def test_insights_events_are_a_category_without_events(server):
+    trail_client = server.client("cloudtrail", parameter_validation=False)
+    customer_key(server.kms)
+    assert trail_client.lookup_events()["Events"]
+    assert trail_client.lookup_events(EventCategory="insight")["Events"] == []
+    with refused("ValidationException", containing=["management", "[insight]"]):
+        trail_client.lookup_events(EventCategory="management")
+
+
 def r50_refused_calls_are_in_the_trail_too(own_server):
     """A call that KMS refuses is recorded with its error code and message."""
     kms = own_server.kms

@@ -432,3 +432,60 @@ def test_item_counts(dynamodb):
     table = create_table(dynamodb)
     fill(dynamodb, table, 30)
     assert dynamodb.scan(TableName=table, Select="COUNT")["Count"] == 30
+
+
+def test_names_stand_for_attributes_in_every_expression(dynamodb):
+    """Reserved words and dots are reached through `ExpressionAttributeNames`, wherever an operation takes expressions."""
+    table = create_table(dynamodb)
+    names, values = {"#n": "name", "#d": "a.b"}, {":x": {"S": "x"}}
+    condition = "attribute_not_exists(#n) OR #d = :x"
+    first = item("a", name="x") | {"a.b": {"S": "x"}}
+    dynamodb.put_item(TableName=table, Item=first, ConditionExpression=condition, ExpressionAttributeNames=names, ExpressionAttributeValues=values)
+    found = dynamodb.query(
+        TableName=table, KeyConditionExpression="#k = :k", FilterExpression="#d = :x", ProjectionExpression="#n",
+        ExpressionAttributeNames=names | {"#k": "pk"}, ExpressionAttributeValues=values | {":k": {"S": "a"}})
+    assert found["Items"] == [{"name": {"S": "x"}}]
+    found = dynamodb.scan(
+        TableName=table, FilterExpression="#n = :x", ProjectionExpression="#d", ExpressionAttributeNames=names,
+        ExpressionAttributeValues=values)
+    assert found["Items"] == [{"a.b": {"S": "x"}}]
+    dynamodb.update_item(
+        TableName=table, Key=item("a"), UpdateExpression="SET #n = :y", ConditionExpression="#d = :x",
+        ExpressionAttributeNames=names, ExpressionAttributeValues=values | {":y": {"S": "y"}})
+    missing = {"ConditionExpression": "#n = :x", "ExpressionAttributeValues": values}
+    with refused("ConditionalCheckFailedException"):
+        dynamodb.delete_item(TableName=table, Key=item("a"), ExpressionAttributeNames={"#n": "name"}, **missing)
+    dynamodb.delete_item(
+        TableName=table, Key=item("a"), ConditionExpression="#d = :x", ExpressionAttributeNames={"#d": "a.b"},
+        ExpressionAttributeValues=values)
+    assert dynamodb.scan(TableName=table)["Count"] == 0
+    undefined = "Invalid {}: An expression attribute name used in the document path is not defined; attribute name: #n"
+    for call, kind in (
+        (lambda: dynamodb.put_item(TableName=table, Item=first, ExpressionAttributeNames={"#d": "a"}, **missing), "ConditionExpression"),
+        (lambda: dynamodb.delete_item(TableName=table, Key=item("a"), ExpressionAttributeNames={"#d": "a"}, **missing), "ConditionExpression"),
+        (lambda: dynamodb.update_item(TableName=table, Key=item("a"), UpdateExpression="SET #n = :x", ExpressionAttributeNames={"#d": "a"},
+                                      ExpressionAttributeValues=values), "UpdateExpression"),
+        (lambda: dynamodb.scan(TableName=table, FilterExpression="#n = :x", ExpressionAttributeNames={"#d": "a"},
+                               ExpressionAttributeValues=values), "FilterExpression"),
+        (lambda: dynamodb.query(TableName=table, KeyConditionExpression="#n = :x", ExpressionAttributeNames={"#d": "a"},
+                                ExpressionAttributeValues=values), "KeyConditionExpression"),
+    ):
+        with refused("ValidationException", undefined.format(kind)):
+            call()
+
+
+def test_an_update_happens_only_on_its_condition(dynamodb):
+    table = create_table(dynamodb)
+    dynamodb.put_item(TableName=table, Item=item("a", v="1"))
+
+    def update(expected, told):
+        return dynamodb.update_item(
+            TableName=table, Key=item("a"), UpdateExpression="SET v = :n", ConditionExpression="v = :e",
+            ExpressionAttributeValues={":n": {"S": "2"}, ":e": {"S": expected}}, ReturnValuesOnConditionCheckFailure=told)
+
+    for told, shown in (("ALL_OLD", item("a", v="1")), ("NONE", None)):
+        with refused("ConditionalCheckFailedException", "The conditional request failed") as failure:
+            update("2", told)
+        assert failure.response.get("Item") == shown
+    update("1", "ALL_OLD")
+    assert dynamodb.get_item(TableName=table, Key=item("a"))["Item"] == item("a", v="2")

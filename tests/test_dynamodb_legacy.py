@@ -353,3 +353,21 @@ def test_old_and_new_parameters_do_not_mix(dynamodb, sorted_table):
         "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.",
     ):
         dynamodb.query(TableName=sorted_table)
+
+
+def test_one_expectation_of_several_is_enough_with_or(dynamodb):
+    """`ConditionalOperator` joins what `Expected` asks, also of updates and deletions."""
+    table = create_table(dynamodb)
+    dynamodb.put_item(TableName=table, Item=item("a", v="1", w="1"))
+    expected = {"v": {"Value": {"S": "1"}}, "w": {"Value": {"S": "2"}}}
+    updates = {"w": {"Value": {"S": "3"}, "Action": "PUT"}}
+    for operator in ({"ConditionalOperator": "AND"}, {}):
+        with refused("ConditionalCheckFailedException"):
+            dynamodb.update_item(TableName=table, Key=item("a"), AttributeUpdates=updates, Expected=expected, **operator)
+        with refused("ConditionalCheckFailedException"):
+            dynamodb.delete_item(TableName=table, Key=item("a"), Expected=expected, **operator)
+    dynamodb.update_item(
+        TableName=table, Key=item("a"), AttributeUpdates=updates, Expected=expected, ConditionalOperator="OR")
+    assert dynamodb.get_item(TableName=table, Key=item("a"))["Item"] == item("a", v="1", w="3")
+    dynamodb.delete_item(TableName=table, Key=item("a"), Expected=expected, ConditionalOperator="OR")
+    assert dynamodb.scan(TableName=table)["Count"] == 0
