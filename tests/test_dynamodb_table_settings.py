@@ -138,6 +138,21 @@ def test_warm_throughput(dynamodb):
         "ProvisionedThroughput",
     ):
         create_table(dynamodb, **provisioned(10, 10), WarmThroughput={"ReadUnitsPerSecond": 5, "WriteUnitsPerSecond": 5})
+    with refused(
+        "LimitExceededException",
+        "Subscriber limit exceeded: Requested WriteUnitsPerSecond for WarmThroughput for table exceeds "
+        "TableMaxWriteCapacityUnits of the account in region us-east-1",
+    ):
+        update(dynamodb, table, WarmThroughput={"WriteUnitsPerSecond": 40001})
+
+
+def test_a_table_is_made_with_its_class(dynamodb):
+    for name in ("STANDARD", "STANDARD_INFREQUENT_ACCESS"):
+        table = unique()
+        made = dynamodb.create_table(
+            TableName=table, TableClass=name, **ON_DEMAND, KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}])["TableDescription"]
+        assert made["TableClassSummary"] == describe(dynamodb, table)["TableClassSummary"] == {"TableClass": name}
 
 
 def test_the_table_class_changes_twice_in_thirty_days(dynamodb):

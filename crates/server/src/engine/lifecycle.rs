@@ -18,6 +18,7 @@ use super::index::{IndexRecord, IndexState, ProjectionRecord};
 use super::record::{Counted, Protection, TableRecord, first_index};
 use super::table::Table;
 use super::table_options::{PassingStatus, TableOptions};
+use super::throughput_record::ThroughputRecord;
 use crate::auth::Caller;
 use crate::kms::table_kms::{KeyDescription, KeyManager, TableContext, TableKmsError};
 use crate::storage::StorageError;
@@ -60,6 +61,8 @@ pub struct NewIndex {
     pub projection: ProjectionRecord,
     /// Provisioned read and write units of a global index, or none.
     pub provisioned: Option<(i64, i64)>,
+    /// Its throughput, beside those.
+    pub throughput: ThroughputRecord,
 }
 
 impl NewIndex {
@@ -73,6 +76,8 @@ impl NewIndex {
             range: self.range,
             projection: self.projection,
             provisioned: self.provisioned,
+            throughput: self.throughput,
+            updating_until_millis: None,
             state: IndexState::Active,
             counted: Counted::default(),
         }
@@ -178,13 +183,13 @@ impl Engine {
 
     /// The options with a status that passes after the time that statuses are held for.
     pub fn passing_for_a_while(&self, options: TableOptions, status: PassingStatus) -> TableOptions {
-        if self.parts.status_millis == 0 {
-            return TableOptions { passing: None, ..options };
-        }
-        TableOptions {
-            passing: Some((status, self.clock().now_millis() + self.parts.status_millis)),
-            ..options
-        }
+        TableOptions { passing: self.a_while_millis().map(|until_millis| (status, until_millis)), ..options }
+    }
+
+    /// Until when a status is shown that begins now; none where statuses are not held.
+    pub fn a_while_millis(&self) -> Option<i64> {
+        let held_millis = self.parts.status_millis;
+        (held_millis != 0).then(|| self.clock().now_millis() + held_millis)
     }
 
     /// Removes what is left of a table that is being deleted.

@@ -23,6 +23,7 @@ mod table;
 mod table_options;
 #[cfg(test)]
 mod tests;
+mod throughput_record;
 
 pub use access::AccessError;
 pub use callers::{CallerRules, CallerScope, Renewal};
@@ -36,3 +37,4 @@ pub use record::{Counted, Protection, Switch, TableRecord};
 pub use switch::SwitchError;
 pub use table::{Opening, Table};
 pub use table_options::{PassingStatus, ResourcePolicy, TableOptions};
+pub use throughput_record::ThroughputRecord;

@@ -5,6 +5,7 @@ use strongroom_model::index::{IndexSchema, Projected};
 use strongroom_model::key::{KeyAttribute, KeySchema, KeyType};
 
 use crate::engine::record::Counted;
+use crate::engine::throughput_record::ThroughputRecord;
 
 /// One secondary index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,12 @@ pub struct IndexRecord {
     pub projection: ProjectionRecord,
     /// Provisioned read and write units of a global index, or none.
     pub provisioned: Option<(i64, i64)>,
+    /// A global index's throughput, beside the provisioned units.
+    #[serde(default)]
+    pub throughput: ThroughputRecord,
+    /// Until when it is shown as being updated, milliseconds since the Unix epoch.
+    #[serde(default)]
+    pub updating_until_millis: Option<i64>,
     /// How far it is.
     pub state: IndexState,
     /// Its entries when they were last counted.
@@ -82,6 +89,11 @@ impl IndexRecord {
     /// Whether writes of items maintain its entries.
     pub fn is_maintained(&self) -> bool {
         self.state != IndexState::Deleting
+    }
+
+    /// Whether it is shown as being updated.
+    pub fn is_updating(&self, now_millis: i64) -> bool {
+        self.updating_until_millis.is_some_and(|until_millis| now_millis < until_millis)
     }
 
     /// Whether every item that should have an entry has one.

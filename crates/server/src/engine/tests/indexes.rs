@@ -63,6 +63,7 @@ fn new_index(name: &str, local: bool, hash: &str, range: Option<(&str, &str)>) -
         range: range.map(|(name, kind)| (name.to_owned(), kind.to_owned())).into_iter().collect(),
         projection: if local { ProjectionRecord::KeysOnly } else { ProjectionRecord::All },
         provisioned: None,
+        throughput: crate::engine::ThroughputRecord::default(),
     }
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::encryption;
 use super::index_definitions::{TableKeys, table_keys};
+use super::throughput_rules::{Subject, check_quotas};
 use super::{input, resource_policy, table, tags, throughput};
 use crate::engine::{Engine, NewTable};
 use crate::service::{Output, Request};
@@ -24,6 +25,10 @@ pub async fn run(engine: &Engine, request: Request) -> Result<Output, ApiError> 
         if let Some(summary) = members.get_mut("BillingModeSummary").and_then(Value::as_object_mut) {
             summary.remove("LastUpdateToPayPerRequestDateTime");
         }
+        let indexes = members.get_mut("GlobalSecondaryIndexes").and_then(Value::as_array_mut);
+        for index in indexes.into_iter().flatten().filter_map(Value::as_object_mut) {
+            index.remove("WarmThroughput");
+        }
     }
     Ok(json!({ "TableDescription": description }).into())
 }
@@ -42,10 +47,15 @@ fn new_table(engine: &Engine, request: &Request) -> Result<NewTable, ApiError> {
     let TableKeys { hash, range, indexes } = table_keys(body, provisioned.is_none())?;
     let choice = encryption::choice(body.get("SSESpecification"))?;
     let now_millis = engine.clock().now_millis();
-    let mut options = throughput::of_new_table(body, provisioned, &request.caller.region)?;
+    let mut options = throughput::of_new_table(body, provisioned)?;
     options.policy = input::text(body, "ResourcePolicy")
         .map(|text| resource_policy::first(text, now_millis))
         .transpose()?;
+    let region = &request.caller.region;
+    check_quotas(Subject::Table, provisioned, &options.throughput, region)?;
+    for index in &indexes {
+        check_quotas(Subject::Index(&index.name), index.provisioned, &index.throughput, region)?;
+    }
     Ok(NewTable {
         name: name.to_owned(),
         hash,

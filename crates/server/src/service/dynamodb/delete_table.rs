@@ -19,7 +19,8 @@ pub async fn run(engine: &Engine, request: Request) -> Result<Output, ApiError> 
         ));
     }
     table::check_at_rest(engine, &record)?;
-    if record.indexes.iter().any(|index| !index.is_complete()) {
+    let now_millis = engine.clock().now_millis();
+    if record.indexes.iter().any(|index| !index.is_complete() || index.is_updating(now_millis)) {
         return Err(in_use("Cannot delete table while indexes are being created, updated, or deleted."));
     }
     if record.switch.is_some() {

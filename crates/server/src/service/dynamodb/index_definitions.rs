@@ -6,8 +6,8 @@ use serde_json::Value;
 use strongroom_model::expression::hash_set_order;
 use strongroom_model::index::KEY_ATTRIBUTES_MAX;
 
-use super::input;
-use crate::engine::{NewIndex, ProjectionRecord};
+use super::{index_throughput, input};
+use crate::engine::{NewIndex, ProjectionRecord, ThroughputRecord};
 use crate::wire::ApiError;
 
 /// The most local secondary indexes of a table.
@@ -94,7 +94,8 @@ pub fn table_keys(body: &Value, on_demand: bool) -> Result<TableKeys, ApiError> 
         } else {
             let new = global_index(index, &definitions)?;
             check_throughput(&new, on_demand)?;
-            new
+            let throughput = index_throughput::of_new_index(index, &new.name, new.provisioned, on_demand)?;
+            NewIndex { throughput, ..new }
         };
         if !names.insert(new.name.clone()) {
             return Err(invalid(format!("Duplicate index name: {}", new.name)));
@@ -119,13 +120,9 @@ pub fn table_keys(body: &Value, on_demand: bool) -> Result<TableKeys, ApiError> 
 
 /// Reads and checks one global index; the throughput is the caller's to check.
 pub fn global_index(index: &Value, definitions: &Definitions) -> Result<NewIndex, ApiError> {
-    input::refuse(index, &["OnDemandThroughput", "WarmThroughput"])?;
     let keys = many(&key_elements(index))?;
-    let units = index.get("ProvisionedThroughput").filter(|units| !units.is_null()).map(|units| {
-        let read = input::integer(units, "ReadCapacityUnits").unwrap_or(0);
-        (read, input::integer(units, "WriteCapacityUnits").unwrap_or(0))
-    });
-    Ok(NewIndex { provisioned: units, ..new_index(index, false, &keys, definitions)? })
+    let provisioned = index_throughput::units(index);
+    Ok(NewIndex { provisioned, ..new_index(index, false, &keys, definitions)? })
 }
 
 /// Refuses more `NonKeyAttributes` than the indexes of a table may have together.
@@ -323,6 +320,7 @@ fn new_index(
         range: attributes(&keys.range),
         projection: projection(index)?,
         provisioned: None,
+        throughput: ThroughputRecord::default(),
     })
 }
 

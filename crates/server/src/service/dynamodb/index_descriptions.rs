@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::index_definitions::NameAndType;
+use super::throughput_rules;
 use crate::engine::{IndexRecord, IndexState, ProjectionRecord, Table, TableRecord};
 
 /// `AttributeDefinitions`: the key attributes of table and indexes, in the order of their names.
@@ -27,18 +28,30 @@ pub fn key_schema<'a>(
 }
 
 /// Adds `LocalSecondaryIndexes` and `GlobalSecondaryIndexes`, as far as there are such.
-pub fn add(table: &Table, record: &TableRecord, table_status: &str, description: &mut Value) {
+pub fn add(
+    table: &Table,
+    record: &TableRecord,
+    table_status: &str,
+    now_millis: i64,
+    description: &mut Value,
+) {
     for (member, local) in [("LocalSecondaryIndexes", true), ("GlobalSecondaryIndexes", false)] {
         let of_kind = record.indexes.iter().filter(|index| index.local == local);
         let list: Vec<Value> =
-            of_kind.map(|index| index_description(table, record, index, table_status)).collect();
+            of_kind.map(|index| index_description(table, record, index, table_status, now_millis)).collect();
         if !list.is_empty() {
             description[member] = Value::Array(list);
         }
     }
 }
 
-fn index_description(table: &Table, record: &TableRecord, index: &IndexRecord, table_status: &str) -> Value {
+fn index_description(
+    table: &Table,
+    record: &TableRecord,
+    index: &IndexRecord,
+    table_status: &str,
+    now_millis: i64,
+) -> Value {
     let indexes = table.indexes();
     let counted = indexes.by_number(index.number).map_or(index.counted, |live| live.counted());
     let projection = match &index.projection {
@@ -61,25 +74,18 @@ fn index_description(table: &Table, record: &TableRecord, index: &IndexRecord, t
     if index.local {
         return description;
     }
-    let (read_units, write_units) = index.provisioned.unwrap_or((0, 0));
-    let (warm_reads, warm_writes) = index.provisioned.unwrap_or((12_000, 4_000));
     description["IndexStatus"] = json!(match (&index.state, table_status) {
         // An index that is made with its table is so far as the table is.
         (IndexState::Active, "CREATING") => "CREATING",
         (_, "DELETING") | (IndexState::Deleting, _) => "DELETING",
+        (IndexState::Active, _) if index.is_updating(now_millis) => "UPDATING",
         (IndexState::Active, _) => "ACTIVE",
         (IndexState::Allocating | IndexState::Backfilling(_), _) => "CREATING",
     });
-    description["ProvisionedThroughput"] = json!({
-        "NumberOfDecreasesToday": 0,
-        "ReadCapacityUnits": read_units,
-        "WriteCapacityUnits": write_units,
-    });
-    description["WarmThroughput"] = json!({
-        "ReadUnitsPerSecond": warm_reads,
-        "WriteUnitsPerSecond": warm_writes,
-        "Status": "ACTIVE",
-    });
+    throughput_rules::describe(index.provisioned, &index.throughput, now_millis, &mut description);
+    if description["IndexStatus"] == "CREATING" {
+        description["WarmThroughput"]["Status"] = json!("UPDATING");
+    }
     match index.state {
         IndexState::Allocating => description["Backfilling"] = json!(false),
         IndexState::Backfilling(_) => description["Backfilling"] = json!(true),

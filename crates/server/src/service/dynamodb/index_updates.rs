@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::index_definitions::{
     Definitions, GLOBAL_INDEXES_MAX, NameAndType, check_included, global_index, invalid, key_elements,
 };
-use super::input;
+use super::throughput_rules::{Subject, check_quotas};
+use super::{index_throughput, input};
 use crate::engine::{IndexRecord, IndexState, NewIndex, TableRecord};
 use crate::wire::ApiError;
 
@@ -19,7 +20,7 @@ pub struct IndexUpdates {
 
 enum Action {
     Create { name: String, definition: Value },
-    Update { name: String, provisioned: Option<(i64, i64)> },
+    Update { name: String, update: Value },
     Delete { name: String },
 }
 
@@ -40,6 +41,13 @@ impl IndexUpdates {
             actions.push(action);
         }
         let updates = Self { actions, definitions: Definitions::read(body)? };
+        if updates.actions.iter().any(|action| matches!(action, Action::Create { .. }))
+            && input::has(body, "WarmThroughput")
+        {
+            return Err(invalid(
+                "Create global secondary index cannot be specified when updating WarmThroughput",
+            ));
+        }
         if updates.builds() && input::has(body, "ProvisionedThroughput") {
             return Err(invalid("You cannot create or delete index while updating table IOPS"));
         }
@@ -57,9 +65,22 @@ impl IndexUpdates {
     }
 
     /// The table's record with the updates: `record` is how it was, `changed` has what else the request asks for.
-    pub fn apply(self, record: &TableRecord, mut changed: TableRecord) -> Result<TableRecord, ApiError> {
+    ///
+    /// Indexes that are updated are shown so until `until_millis`, if statuses are held.
+    pub fn apply(
+        self,
+        record: &TableRecord,
+        mut changed: TableRecord,
+        now_millis: i64,
+        until_millis: Option<i64>,
+    ) -> Result<TableRecord, ApiError> {
         let on_demand = changed.provisioned.is_none();
         self.check_throughput_of_others(record, on_demand)?;
+        if on_demand != record.provisioned.is_none() {
+            for index in changed.indexes.iter_mut().filter(|index| !index.local) {
+                *index = index_throughput::switched(index.clone(), on_demand, now_millis);
+            }
+        }
         if self.actions.iter().filter(|action| !matches!(action, Action::Update { .. })).count() > 1 {
             return Err(one_at_a_time());
         }
@@ -71,9 +92,19 @@ impl IndexUpdates {
                     changed.next_index = number.checked_add(1).ok_or_else(numbers_are_used_up)?;
                     changed.indexes.push(IndexRecord { state: IndexState::Allocating, ..new.record(number) });
                 }
-                Action::Update { name, provisioned } => {
+                Action::Update { name, update } => {
                     let index = found(&mut changed, &name, "update")?;
-                    index.provisioned = Some(updated(index, provisioned, on_demand)?);
+                    if index.state == IndexState::Deleting {
+                        return Err(being("deleted", &record.name, &name));
+                    }
+                    if index.is_updating(now_millis) {
+                        return Err(being("updated", &record.name, &name));
+                    }
+                    let updated = index_throughput::updated(index.clone(), &update, on_demand, now_millis)?;
+                    // The service shows nothing but the new warmth while an index gets warm.
+                    let shows = updated.provisioned != index.provisioned
+                        || updated.throughput.on_demand_max != index.throughput.on_demand_max;
+                    *index = IndexRecord { updating_until_millis: until_millis.filter(|_| shows), ..updated };
                 }
                 Action::Delete { name } => {
                     let table_name = &record.name;
@@ -88,9 +119,7 @@ impl IndexUpdates {
                             )));
                         }
                         IndexState::Deleting => {
-                            return Err(in_use(format!(
-                                "Index is being deleted. Table: {table_name} Index: {name}"
-                            )));
+                            return Err(being("deleted", &record.name, &name));
                         }
                         IndexState::Active | IndexState::Backfilling(_) if others => {
                             return Err(one_at_a_time());
@@ -100,8 +129,8 @@ impl IndexUpdates {
                 }
             }
         }
-        if on_demand {
-            changed.indexes.iter_mut().for_each(|index| index.provisioned = None);
+        for index in &changed.indexes {
+            check_quotas(Subject::Index(&index.name), index.provisioned, &index.throughput, &record.region)?;
         }
         Ok(changed)
     }
@@ -114,7 +143,7 @@ impl IndexUpdates {
         let is_given = |name: &str| {
             self.actions
                 .iter()
-                .any(|action| matches!(action, Action::Update { name: other, .. } if other == name))
+                .any(|action| matches!(action, Action::Update { name: other, update } if other == name && index_throughput::units(update).is_some()))
         };
         let missing = record.indexes.iter().find(|index| !index.local && !is_given(&index.name));
         missing.map_or(Ok(()), |index| {
@@ -150,16 +179,10 @@ fn action(update: &Value) -> Result<Action, ApiError> {
         "Create" => Action::Create { name, definition: action.clone() },
         "Delete" => Action::Delete { name },
         _ => {
-            input::refuse(action, &["OnDemandThroughput", "WarmThroughput"])?;
-            Action::Update { name, provisioned: units(action) }
+            index_throughput::check_update(action, &name)?;
+            Action::Update { name, update: action.clone() }
         }
     })
-}
-
-fn units(action: &Value) -> Option<(i64, i64)> {
-    let units = action.get("ProvisionedThroughput").filter(|units| !units.is_null())?;
-    let unit = |name| input::integer(units, name).unwrap_or(0);
-    Some((unit("ReadCapacityUnits"), unit("WriteCapacityUnits")))
 }
 
 fn created(
@@ -175,7 +198,7 @@ fn created(
             return Err(ApiError::validation("Attempting to create an index which already exists"));
         }
         Some(index) if index.state == IndexState::Deleting => {
-            return Err(in_use(format!("Index is being deleted. Table: {} Index: {name}", record.name)));
+            return Err(being("deleted", &record.name, name));
         }
         _ if record.indexes.iter().any(|index| !index.is_complete()) => return Err(one_at_a_time()),
         _ => {}
@@ -190,6 +213,8 @@ fn created(
         check_same_type(record, attribute, definitions, definition)?;
     }
     let new = global_index(definition, &known)?;
+    let throughput = index_throughput::of_new_index(definition, name, new.provisioned, on_demand)?;
+    let new = NewIndex { throughput, ..new };
     match (on_demand, new.provisioned) {
         (true, Some(_)) => {
             return Err(invalid(format!(
@@ -257,35 +282,6 @@ fn attributes(record: &TableRecord) -> Vec<NameAndType> {
     std::iter::once(&record.hash).chain(&record.range).chain(of_indexes).cloned().collect()
 }
 
-fn updated(
-    index: &IndexRecord,
-    provisioned: Option<(i64, i64)>,
-    on_demand: bool,
-) -> Result<(i64, i64), ApiError> {
-    let name = &index.name;
-    let Some(units) = provisioned else {
-        return Err(invalid(format!(
-            "Both ReadCapacityUnits and WriteCapacityUnits must be specified for index: {name}"
-        )));
-    };
-    if on_demand {
-        return Err(invalid(format!(
-            "The only Updates for index: {name} when TableThroughputMode is PAY_PER_REQUEST can be to \
-             OnDemandThroughput, WarmThroughput"
-        )));
-    }
-    if index.provisioned == Some(units) {
-        let (read, write) = units;
-        return Err(ApiError::validation(format!(
-            "The provisioned throughput for the index {name} will not change. The requested value equals the current \
-             value. Current ReadCapacityUnits provisioned for the index: {read}. Requested ReadCapacityUnits: {read}. \
-             Current WriteCapacityUnits provisioned for the index: {write}. Requested WriteCapacityUnits: {write}. \
-             Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
-        )));
-    }
-    Ok(units)
-}
-
 fn found<'a>(record: &'a mut TableRecord, name: &str, what: &str) -> Result<&'a mut IndexRecord, ApiError> {
     let table_name = record.name.clone();
     match record.indexes.iter_mut().find(|index| index.name == name) {
@@ -298,6 +294,10 @@ fn found<'a>(record: &'a mut TableRecord, name: &str, what: &str) -> Result<&'a 
             format!("Requested resource not found: Index {name} for table {table_name}"),
         )),
     }
+}
+
+fn being(what: &str, table_name: &str, name: &str) -> ApiError {
+    in_use(format!("Index is being {what}. Table: {table_name} Index: {name}"))
 }
 
 fn one_at_a_time() -> ApiError {

@@ -129,11 +129,12 @@ pub fn description(engine: &Engine, table: &Table, status: &str) -> Value {
         "TableId": record.id,
         "DeletionProtectionEnabled": record.deletion_protection,
     });
-    throughput::describe(&record, engine.clock().now_millis(), &mut description);
+    let now_millis = engine.clock().now_millis();
+    throughput::describe(&record, now_millis, &mut description);
     if let Some(sse) = sse_description(&record) {
         description["SSEDescription"] = sse;
     }
-    index_descriptions::add(table, &record, status, &mut description);
+    index_descriptions::add(table, &record, status, now_millis, &mut description);
     description
 }
 

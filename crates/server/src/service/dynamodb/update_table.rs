@@ -7,7 +7,8 @@ use serde_json::json;
 use super::encryption;
 use super::index_definitions::invalid;
 use super::index_updates::{IndexUpdates, in_use};
-use super::{input, table, throughput};
+use super::throughput_rules::{Asked, Subject, check_quotas};
+use super::{index_throughput, input, table, throughput};
 use crate::engine::{Engine, IndexState, PassingStatus, TableRecord};
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
@@ -55,13 +56,29 @@ pub async fn run(engine: &Arc<Engine>, request: &Request) -> Result<Output, ApiE
     let now_millis = engine.clock().now_millis();
     let takes_time = throughput::takes_time(body);
     let builds = updates.builds();
+    let until_millis = engine.a_while_millis();
+    let asks_for_maxima = Asked::of(body).on_demand_max != (None, None);
     engine
         .try_change_record(&found, |record| {
             let changed = throughput::updated(body, record, now_millis)?;
             if changed.provisioned != record.provisioned {
-                check_indexes_are_at_rest(record)?;
+                check_indexes_are_at_rest(record, |what| {
+                    format!(
+                        "Can't change table IOPS when an index is being {what}. Table: {} Indexes:",
+                        record.name
+                    )
+                })?;
             }
-            let record = updates.apply(record, changed)?;
+            if asks_for_maxima {
+                check_indexes_are_at_rest(record, |what| {
+                    let doing = if what == "deleted" { "deletion" } else { "creation" };
+                    format!(
+                        "OnDemandThroughput cannot be updated while index {doing} is in progress for indexes:"
+                    )
+                })?;
+            }
+            check_quotas(Subject::Table, changed.provisioned, &changed.options.throughput, &record.region)?;
+            let record = updates.apply(record, changed, now_millis, until_millis)?;
             let options = match takes_time {
                 true => engine.passing_for_a_while(record.options, PassingStatus::Updating),
                 false => record.options,
@@ -77,12 +94,13 @@ pub async fn run(engine: &Arc<Engine>, request: &Request) -> Result<Output, ApiE
     let status = if takes_time || builds { "UPDATING" } else { table::status_now(engine, &found.record()) };
     let mut description = table::description(engine, &found, status);
     throughput::answer_as_before(body, &before, now_millis, &mut description);
+    index_throughput::answer_as_before(body, &before, now_millis, &mut description);
     engine.work_on_indexes(&found);
     Ok(json!({ "TableDescription": description }).into())
 }
 
-// A table's throughput cannot change while an index is made or goes.
-fn check_indexes_are_at_rest(record: &TableRecord) -> Result<(), ApiError> {
+// A table's throughput cannot change while an index is made or goes; `text` is said before the indexes.
+fn check_indexes_are_at_rest(record: &TableRecord, text: impl Fn(&str) -> String) -> Result<(), ApiError> {
     let refuse = |states: fn(&IndexState) -> bool, what: &str| {
         let names: Vec<&str> = record
             .indexes
@@ -92,11 +110,7 @@ fn check_indexes_are_at_rest(record: &TableRecord) -> Result<(), ApiError> {
             .collect();
         match names.is_empty() {
             true => Ok(()),
-            false => Err(in_use(format!(
-                "Can't change table IOPS when an index is being {what}. Table: {} Indexes: [{}]",
-                record.name,
-                names.join(", ")
-            ))),
+            false => Err(in_use(format!("{} [{}]", text(what), names.join(", ")))),
         }
     };
     refuse(|state| *state == IndexState::Deleting, "deleted")?;
