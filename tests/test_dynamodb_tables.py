@@ -6,6 +6,7 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
+from support.indexes import index
 from support.tables import (
     create_table, describe, error_of, fill, item, refused, sse, unique, wait_active, wait_until,
 )
@@ -181,6 +182,21 @@ def test_what_tools_read_back_says_off(dynamodb):
     for call in (dynamodb.describe_continuous_backups, dynamodb.describe_time_to_live, dynamodb.describe_contributor_insights,
                  dynamodb.describe_kinesis_streaming_destination):
         assert error_of(call, TableName="not-there")[0] in ("TableNotFoundException", "ResourceNotFoundException")
+
+
+def test_insights_of_indexes_are_off_too(dynamodb):
+    table = create_table(
+        dynamodb, sort_key=True, AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk", "g")],
+        LocalSecondaryIndexes=[index("local", "pk", "g")], GlobalSecondaryIndexes=[index("by-g", "g")])
+    answer = dynamodb.describe_contributor_insights(TableName=table, IndexName="by-g")
+    answer.pop("ResponseMetadata")
+    assert answer == {"TableName": table, "IndexName": "by-g", "ContributorInsightsStatus": "DISABLED"}
+    # Only tables and global indexes have insights.
+    for name in ("local", "nowhere"):
+        with refused("ResourceNotFoundException", f"Requested resource not found: Index: {name} not found for table: {table}"):
+            dynamodb.describe_contributor_insights(TableName=table, IndexName=name)
+    with refused("ResourceNotFoundException", "Requested resource not found: Table: not-there not found"):
+        dynamodb.describe_contributor_insights(TableName="not-there", IndexName="by-g")
 
 
 @pytest.mark.parametrize(
