@@ -49,6 +49,14 @@ def test_tags_of_a_key(kms):
     assert kms.list_resource_tags(KeyId=key)["Tags"] == [{"TagKey": "k", "TagValue": "v"}]
 
 
+def test_a_key_is_not_rotated_and_says_so(kms, key):
+    """What Terraform reads after CreateKey."""
+    answer = kms.get_key_rotation_status(KeyId=key.rsplit("/")[-1])
+    assert (answer["KeyId"], answer["KeyRotationEnabled"]) == (key, False)
+    with refused("NotFoundException", f"Key '{MISSING_ARN}' does not exist"):
+        kms.get_key_rotation_status(KeyId=MISSING)
+
+
 def test_list_keys_pages(own_server):
     kms = own_server.kms
     made = {customer_key(kms) for _ in range(7)}

@@ -17,7 +17,7 @@ BUILT = {
     "dynamodbstreams": [],
     "kms": """CreateKey DescribeKey ListKeys CreateAlias UpdateAlias DeleteAlias ListAliases EnableKey DisableKey
         ScheduleKeyDeletion CancelKeyDeletion Encrypt Decrypt ReEncrypt GenerateDataKey GenerateDataKeyWithoutPlaintext
-        GenerateRandom GetKeyPolicy PutKeyPolicy CreateGrant ListGrants RetireGrant RevokeGrant
+        GenerateRandom GetKeyPolicy GetKeyRotationStatus PutKeyPolicy CreateGrant ListGrants RetireGrant RevokeGrant
         ListRetirableGrants ListKeyPolicies TagResource UntagResource ListResourceTags UpdateKeyDescription""".split(),
     "cloudtrail": ["LookupEvents"],
 }

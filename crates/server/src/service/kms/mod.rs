@@ -14,6 +14,7 @@ mod encrypt;
 mod generate_data_key;
 mod generate_random;
 mod get_key_policy;
+mod get_key_rotation_status;
 mod list_aliases;
 mod list_grants;
 mod list_key_policies;
@@ -62,6 +63,7 @@ pub async fn dispatch(kms: &Arc<Kms>, request: &Request) -> Result<Output, ApiEr
         "GenerateDataKeyWithoutPlaintext" => generate_data_key::run_without_plaintext(&mut call),
         "GenerateRandom" => generate_random::run(&mut call),
         "GetKeyPolicy" => get_key_policy::run(&mut call),
+        "GetKeyRotationStatus" => get_key_rotation_status::run(&mut call),
         "ListAliases" => list_aliases::run(&mut call),
         "ListGrants" => list_grants::run(&mut call),
         "ListKeyPolicies" => list_key_policies::run(&mut call),
