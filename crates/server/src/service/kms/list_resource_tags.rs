@@ -1,4 +1,6 @@
-//! ListResourceTags, in the order the tags were set.
+//! ListResourceTags, in the order of the tags' keys: so no tag is lost between two pages when another goes.
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -10,7 +12,7 @@ use crate::kms::identifier::Aliases;
 
 pub(super) fn run(call: &mut Call<'_>) -> Result<Value, KmsError> {
     let key = call.key("KeyId", Aliases::Refused, "ListResourceTags")?;
-    let entries = key.record.tags.iter().enumerate();
-    let entries = entries.map(|(number, tag)| (format!("{number:04}"), tags::shown(tag)));
-    page(call, "Tags", PageSize { usual: 50, max: 50 }, entries)
+    let entries: BTreeMap<_, _> =
+        key.record.tags.iter().map(|tag| (tag.0.clone(), tags::shown(tag))).collect();
+    page(call, "Tags", PageSize { usual: 50, max: 50 }, entries.into_iter())
 }

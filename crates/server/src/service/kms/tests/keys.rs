@@ -319,6 +319,41 @@ async fn tags_are_set_changed_and_removed() {
     assert_eq!(world.ok("ListResourceTags", rest).await["Tags"].as_array().unwrap().len(), 20);
 }
 
+/// What goes between two pages takes no other tag with it.
+#[tokio::test]
+async fn pages_of_tags_lose_none_while_others_go() {
+    let world = World::new().await;
+    let arn = world.new_key().await;
+    let names = ["k5", "k0", "k3", "k1", "k4", "k2"];
+    let tags: Vec<Value> = names.iter().map(|name| json!({ "TagKey": name, "TagValue": "" })).collect();
+    world.ok("TagResource", json!({ "KeyId": arn, "Tags": tags })).await;
+    let page = world.ok("ListResourceTags", json!({ "KeyId": arn, "Limit": 2 })).await;
+    let first: Vec<Value> = page["Tags"].as_array().unwrap().clone();
+    world.ok("UntagResource", json!({ "KeyId": arn, "TagKeys": [first[0]["TagKey"]] })).await;
+    let rest = json!({ "KeyId": arn, "Marker": page["NextMarker"] });
+    let rest = world.ok("ListResourceTags", rest).await;
+    let seen = first.iter().chain(rest["Tags"].as_array().unwrap());
+    let mut seen: Vec<&str> = seen.map(|tag| tag["TagKey"].as_str().unwrap()).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, ["k0", "k1", "k2", "k3", "k4", "k5"]);
+}
+
+/// Tools ask for it after CreateKey: a clear no, whatever state the key is in.
+#[tokio::test]
+async fn no_key_is_rotated() {
+    let world = World::new().await;
+    let arn = world.new_key().await;
+    let off = json!({ "KeyId": arn, "KeyRotationEnabled": false });
+    for then in [None, Some("DisableKey"), Some("ScheduleKeyDeletion")] {
+        if let Some(operation) = then {
+            world.ok(operation, json!({ "KeyId": arn })).await;
+        }
+        assert_eq!(world.ok("GetKeyRotationStatus", json!({ "KeyId": arn })).await, off, "{then:?}");
+    }
+    let missing = json!({ "KeyId": "11111111-2222-3333-4444-555555555555" });
+    assert_eq!(world.refusal("GetKeyRotationStatus", missing).await.0, "NotFoundException");
+}
+
 // Every key exactly once, whatever the page size, also while keys come and go.
 #[tokio::test]
 async fn pages_cover_everything_once() {
