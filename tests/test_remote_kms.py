@@ -55,6 +55,21 @@ def r20_a_remote_kms_makes_and_opens_the_table_key(pair):
         assert made and all(e["resources"][0]["ARN"] == key for e in made), name
 
 
+def r03_the_log_names_no_table_that_the_remote_kms_names(pair):
+    """At the most talkative, the SDK would log whole answers, with the encryption contexts in them."""
+    keys, tables = pair
+    tables.arguments += ["--log", "trace"]
+    tables.restart()
+    key = customer_key(keys.kms)
+    table = create_table(tables.dynamodb, **sse(key))
+    written = fill(tables.dynamodb, table, 5)
+    tables.restart()
+    assert scan_all(tables.dynamodb, table) == written
+    output = "".join(path.read_text(errors="replace") for path in tables.logs.iterdir())
+    assert "DEBUG" in output and table not in output
+    assert "table-server-secret" not in output
+
+
 def r22_a_remote_kms_is_not_asked_per_operation(pair):
     keys, tables = pair
     _, table, _ = make_table(keys, tables)
