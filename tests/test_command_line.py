@@ -5,8 +5,10 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
 
 import pytest
 from support import canary
@@ -60,6 +62,40 @@ def test_demo_uses_no_proxy(tmp_path):
     done = subprocess.run([binary(), "demo"], capture_output=True, text=True, timeout=120, cwd=tmp_path, env=clean_environment(**proxies))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Everything was as promised" in done.stdout
+
+
+def test_a_start_that_is_refused_leaves_no_root_key(tmp_path):
+    """Neither the directory of somebody else nor a port in use is a reason to make a key beside it."""
+    alien = tmp_path / "alien"
+    alien.mkdir()
+    (alien / "letter").write_text("mine")
+    refused = run("serve", "--dev", "--listen", "127.0.0.1:0", "--data", str(alien), seconds=20)
+    assert refused.returncode == 1 and "not a Strongroom data directory" in refused.stderr
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = "127.0.0.1:%d" % taken.getsockname()[1]
+        refused = run("serve", "--dev", "--listen", address, "--data", str(tmp_path / "data"), seconds=20)
+    assert refused.returncode == 1 and f"cannot listen on {address}" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["alien"]
+    assert [path.name for path in alien.iterdir()] == ["letter"]
+
+
+def test_of_servers_started_at_once_the_refused_ones_say_why(tmp_path):
+    """Three starts on one new directory: one serves, and the others say that the directory is in use."""
+    command = [binary(), "serve", "--dev", "--listen", "127.0.0.1:0", "--data", str(tmp_path / "data")]
+    starts = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment()) for _ in range(3)]
+    try:
+        until = time.monotonic() + 20
+        while sum(start.poll() is None for start in starts) > 1 and time.monotonic() < until:
+            time.sleep(0.01)
+        refused = [start for start in starts if start.poll() is not None]
+        assert len(refused) == 2
+        for start in refused:
+            text = start.stderr.read()
+            assert "is in use by another process" in text and "key file" not in text, text
+    finally:
+        for start in starts:
+            start.kill()
+            start.communicate()
 
 
 def test_verify_lists_each_table(own_server):

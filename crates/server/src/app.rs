@@ -20,7 +20,7 @@ use crate::kms::KeyCalls;
 use crate::kms::ca_bundle::CaBundleError;
 use crate::service::{Output, Request, cloudtrail, dynamodb, kms, sts};
 use crate::storage::system::SystemError;
-use crate::storage::{BlockCache, DataSetting, Place, PlaceError, StorageError, SystemStore};
+use crate::storage::{BlockCache, Place, PlaceError, StorageError, SystemStore};
 use crate::wire::{ApiError, Dispatch, Service};
 
 /// A server's parts, running; cheap to clone.
@@ -37,8 +37,6 @@ struct Inner {
 
 /// What an app is opened with.
 pub struct AppOptions {
-    /// Where the data lives.
-    pub data: DataSetting,
     /// What seals the root key.
     pub root: Provider,
     /// The endpoint of another key service for customers' keys.
@@ -84,14 +82,8 @@ pub enum StartError {
 }
 
 impl App {
-    /// Opens the data place and everything in it. Tables are opened when they are first used.
-    pub async fn open(options: AppOptions) -> Result<Self, StartError> {
-        let place = Arc::new(Place::open(&options.data)?);
-        Self::open_in(place, options).await
-    }
-
-    /// The same over a place that is open already.
-    pub async fn open_in(place: Arc<Place>, options: AppOptions) -> Result<Self, StartError> {
+    /// Opens everything in the data place. Tables are opened when they are first used.
+    pub async fn open(place: Arc<Place>, options: AppOptions) -> Result<Self, StartError> {
         let AppOptions { clock, random, root, .. } = &options;
         let block_cache = Arc::new(BlockCache::new(options.block_cache_bytes));
         let system = SystemStore::open(&place, root, Arc::clone(&block_cache), &**clock, random).await?;

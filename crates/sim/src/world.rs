@@ -7,7 +7,7 @@ use strongroom_seal::root::Provider;
 use strongroom_seal::secret::SecretKey;
 use strongroom_server::app::{App, AppOptions};
 use strongroom_server::engine::{CallerRules, CallerScope, Renewal};
-use strongroom_server::storage::{DataSetting, Doors, Place};
+use strongroom_server::storage::{Doors, Place};
 
 use crate::clock::{SimClock, WORLD_BEGINS_MILLIS};
 use crate::disk::Disk;
@@ -123,7 +123,7 @@ impl World {
                 FaultyStore::new(Arc::clone(&self.disk), Arc::clone(&clock), plan, self.history.clone());
             let life = async {
                 let place = Arc::new(Place::over(Arc::new(store.clone()), self.doors(&clock)));
-                let opening = App::open_in(place, self.options(&clock));
+                let opening = App::open(place, self.options(&clock));
                 let app = match tokio::time::timeout(HANG, opening).await {
                     Ok(Ok(app)) => app,
                     Ok(Err(error)) => return Ended::NotStarted(causes(&error)),
@@ -165,7 +165,6 @@ impl World {
         let mut root_key = [7; 32];
         let root_key = SecretKey::from_slice(&mut root_key).expect("a key has 32 bytes");
         AppOptions {
-            data: DataSetting::Memory,
             root: Provider::KeyFile(Arc::new(root_key)),
             kms_endpoint: None,
             callers: CallerRules {

@@ -16,10 +16,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::storage::Place;
-
 pub use root_key::{RootKeyError, RootKeySetting};
-pub use serve::{ServeError, Serving};
+pub use serve::{Claim, ServeError, Serving};
 pub use settings::{Given, Settings, SettingsError, TableKeyCacheRenewal, TableKeyCacheScope, Transport};
 
 /// A self-hosted, DynamoDB-compatible database sealed under keys its users hold
@@ -82,14 +80,15 @@ fn serve(arguments: ServeArguments) -> Result<(), Box<dyn std::error::Error>> {
     logging::start(&settings.log)?;
     environment::tell_of_unknown_settings();
     forbid_core_dumps();
-    Place::check_release(&settings.data)?;
-    // Asking for a passphrase must not block the runtime, so it comes first.
-    let root = settings.root_key.provider(&settings.data, &strongroom_seal::primitive::OsRandom)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let claim = runtime.block_on(serve::Claim::take(&settings))?;
+    // Asking for a passphrase must not block the runtime, so it is outside.
+    let random = strongroom_seal::primitive::OsRandom;
+    let root = settings.root_key.provider(&settings.data, claim.is_new(), &random)?;
     runtime.block_on(async {
         // Before anything opens, so that a signal during the start ends in an orderly way too.
         let stop = serve::stop_signal()?;
-        let serving = Serving::start(&settings, root).await?;
+        let serving = Serving::start(&settings, claim, root).await?;
         let shown = banner::print(&settings, &serving);
         let kept = match shown {
             Ok(()) => serving.keep_new_access_key().await.map_err(Into::into),

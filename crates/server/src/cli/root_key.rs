@@ -41,14 +41,6 @@ pub enum RootKeyError {
         /// The data directory.
         data: PathBuf,
     },
-    /// Something else stands where the data directory should be.
-    #[error("the data directory `{data}` cannot be made: `{blocked}` is not a directory")]
-    DataBlocked {
-        /// The data directory.
-        data: PathBuf,
-        /// What is in the way.
-        blocked: PathBuf,
-    },
     /// The passphrase cannot be read.
     #[error("cannot read the passphrase from {from}")]
     Unreadable {
@@ -116,23 +108,22 @@ impl RootKeySetting {
         }
     }
 
-    /// The provider to open the root key with, or to seal a first one with. Blocks while somebody types.
-    pub fn provider(&self, data: &DataSetting, random: &dyn Random) -> Result<Provider, RootKeyError> {
+    /// The provider to open the root key with or, where the data place `is_new`, to seal a first one with. Blocks
+    /// while somebody types.
+    pub fn provider(
+        &self,
+        data: &DataSetting,
+        is_new: bool,
+        random: &dyn Random,
+    ) -> Result<Provider, RootKeyError> {
         let data_dir = match data {
             DataSetting::Memory => None,
             DataSetting::Directory(path) => Some(path.as_path()),
         };
-        // No key is made for data that has no place; said before the key file, which often lies beside it, fails too.
-        if let Some(data) = data_dir
-            && let Some(blocked) = data.ancestors().find(|path| path.exists() && !path.is_dir())
-        {
-            return Err(RootKeyError::DataBlocked { data: data.to_owned(), blocked: blocked.to_owned() });
-        }
-        let has_data = data_dir.is_some_and(|path| path.join("FORMAT").exists());
         match self {
             Self::Ephemeral => Ok(Provider::KeyFile(Arc::new(SecretKey::generate(random)))),
-            Self::KeyFile(path) => key_file_provider(path, data_dir.filter(|_| has_data), data_dir, random),
-            Self::Prompt => passphrase(prompt(!has_data)?),
+            Self::KeyFile(path) => key_file_provider(path, data_dir.filter(|_| !is_new), data_dir, random),
+            Self::Prompt => passphrase(prompt(is_new)?),
             Self::PassphraseFile(path) => {
                 tell_if_others_may_read(path);
                 passphrase(first_line(path, data_dir)?)
@@ -270,12 +261,11 @@ mod tests {
         let data = folder.path().join("data");
         std::fs::create_dir(&data).unwrap();
         let key = RootKeySetting::KeyFile(folder.path().join("key"));
-        let setting = DataSetting::Directory(data.clone());
-        key.provider(&setting, &OsRandom).unwrap();
-        std::fs::write(data.join("FORMAT"), "any").unwrap();
-        key.provider(&setting, &OsRandom).unwrap();
+        let setting = DataSetting::Directory(data);
+        key.provider(&setting, true, &OsRandom).unwrap();
+        key.provider(&setting, false, &OsRandom).unwrap();
         std::fs::remove_file(folder.path().join("key")).unwrap();
-        assert!(matches!(key.provider(&setting, &OsRandom), Err(RootKeyError::KeyFileGone { .. })));
+        assert!(matches!(key.provider(&setting, false, &OsRandom), Err(RootKeyError::KeyFileGone { .. })));
         assert!(!folder.path().join("key").exists());
     }
 
@@ -290,7 +280,7 @@ mod tests {
             assert_eq!(first_line(&path, None).unwrap().expose(), line.as_bytes());
         }
         std::fs::write(&path, "short\n").unwrap();
-        let refused = RootKeySetting::PassphraseFile(path).provider(&DataSetting::Memory, &OsRandom);
+        let refused = RootKeySetting::PassphraseFile(path).provider(&DataSetting::Memory, true, &OsRandom);
         assert!(matches!(refused, Err(RootKeyError::Short)));
     }
 
@@ -303,8 +293,11 @@ mod tests {
         std::fs::write(data.join("passphrase"), "correct horse").unwrap();
         std::os::unix::fs::symlink(data.join("passphrase"), folder.path().join("link")).unwrap();
         for path in [data.join("passphrase"), folder.path().join("link")] {
-            let refused = RootKeySetting::PassphraseFile(path)
-                .provider(&DataSetting::Directory(data.clone()), &OsRandom);
+            let refused = RootKeySetting::PassphraseFile(path).provider(
+                &DataSetting::Directory(data.clone()),
+                true,
+                &OsRandom,
+            );
             assert!(matches!(refused, Err(RootKeyError::InData { .. })));
         }
     }

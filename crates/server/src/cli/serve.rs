@@ -14,7 +14,7 @@ use super::settings::{DEFAULT_ACCOUNT, Settings, Transport};
 use crate::app::{App, AppOptions, StartError};
 use crate::auth::{Authenticator, Credentials, CredentialsError, NewAccessKey};
 use crate::clock::SystemClock;
-use crate::storage::{DataSetting, StorageError};
+use crate::storage::{DataSetting, Place, StorageError};
 use crate::wire::tls::{self, TlsError};
 use crate::wire::{Server, Wiring};
 
@@ -37,6 +37,13 @@ struct Front {
     tls: Option<tls::Tls>,
 }
 
+/// The port and the data place, taken before a root key is made: where one of them is refused, no key is left behind,
+/// and of several starts on one directory all but one say that it is in use.
+pub struct Claim {
+    listener: TcpListener,
+    place: Arc<Place>,
+}
+
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -47,6 +54,14 @@ pub enum ServeError {
         address: SocketAddr,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// Something else stands where the data directory should be.
+    #[error("the data directory `{data}` cannot be made: `{blocked}` is not a directory")]
+    DataBlocked {
+        /// The data directory.
+        data: PathBuf,
+        /// What is in the way.
+        blocked: PathBuf,
     },
     /// The data place, the root key or what is stored.
     #[error(transparent)]
@@ -70,17 +85,38 @@ pub enum ServeError {
     Tls(#[from] TlsError),
 }
 
+impl Claim {
+    /// Takes both, the port first: whoever starts a second server by mistake should learn it before data is touched.
+    pub async fn take(settings: &Settings) -> Result<Self, ServeError> {
+        let listen_failed = |source| ServeError::Listen { address: settings.listen, source };
+        let listener = TcpListener::bind(settings.listen).await.map_err(listen_failed)?;
+        if let DataSetting::Directory(data) = &settings.data
+            && let Some(blocked) = data.ancestors().find(|path| path.exists() && !path.is_dir())
+        {
+            return Err(ServeError::DataBlocked { data: data.clone(), blocked: blocked.to_owned() });
+        }
+        let place = Place::open(&settings.data).map_err(StartError::from)?;
+        Ok(Self { listener, place: Arc::new(place) })
+    }
+
+    /// Whether nothing is stored there yet, so that there is no root key either.
+    pub fn is_new(&self) -> bool {
+        self.place.directory().is_none_or(|directory| {
+            std::fs::read_dir(directory.join("store")).is_ok_and(|mut stored| stored.next().is_none())
+        })
+    }
+}
+
 impl Serving {
     /// Opens the app and serves it; returns once it takes requests. `root` comes from the setting `root_key`.
-    pub async fn start(settings: &Settings, root: Provider) -> Result<Self, ServeError> {
+    pub async fn start(settings: &Settings, claim: Claim, root: Provider) -> Result<Self, ServeError> {
         let listen_failed = |source| ServeError::Listen { address: settings.listen, source };
-        // The port first: whoever starts a second server by mistake should learn it before data is touched.
-        let listener = TcpListener::bind(settings.listen).await.map_err(listen_failed)?;
+        let Claim { listener, place } = claim;
         let address = listener.local_addr().map_err(listen_failed)?;
         let clock = Arc::new(SystemClock::default());
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let options = app_options(settings, root, Arc::clone(&clock) as Arc<dyn Clock>, Arc::clone(&random));
-        let app = App::open(options).await?;
+        let app = App::open(place, options).await?;
         let opened = Self::open_front(settings, &app, &clock, &*random).await;
         let Front { authenticator, account, new_access_key, tls } = match opened {
             Ok(opened) => opened,
@@ -202,7 +238,6 @@ fn app_options(
 ) -> AppOptions {
     let millis = |time: std::time::Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
     AppOptions {
-        data: settings.data.clone(),
         root,
         kms_endpoint: settings.kms_endpoint.clone(),
         callers: settings.caller_rules(),

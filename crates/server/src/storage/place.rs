@@ -114,16 +114,6 @@ impl Place {
         }
     }
 
-    /// Refuses a directory that another release wrote, for those who would ask for its keys first.
-    pub fn check_release(setting: &DataSetting) -> Result<(), PlaceError> {
-        let DataSetting::Directory(path) = setting else { return Ok(()) };
-        match fs::read_to_string(path.join("FORMAT")) {
-            Ok(found) => check_format(&found, path),
-            // What else may be wrong is said by whoever opens it.
-            Err(_) => Ok(()),
-        }
-    }
-
     /// A place over a store of the caller's, which holds sealed objects only and belongs to this process alone.
     pub fn over(store: Arc<dyn ObjectStore>, doors: Doors) -> Self {
         Self { store, doors, root: None, own: None, _lock: None }
@@ -319,11 +309,7 @@ mod tests {
         for other in ["1", "99"] {
             fs::write(folder.path().join("FORMAT"), other).unwrap();
             let setting = DataSetting::Directory(folder.path().to_owned());
-            let refused = [
-                Place::open(&setting).err(),
-                Place::open_unchanged(folder.path()).err(),
-                Place::check_release(&setting).err(),
-            ];
+            let refused = [Place::open(&setting).err(), Place::open_unchanged(folder.path()).err()];
             for error in refused {
                 let text = error.unwrap().to_string();
                 assert!(

@@ -19,7 +19,7 @@ use aws_sdk_dynamodb::types::{
 use strongroom_seal::primitive::OsRandom;
 
 use super::numbers::grouped;
-use super::serve::{ServeError, Serving, stop_signal};
+use super::serve::{Claim, ServeError, Serving, stop_signal};
 use super::settings::{Given, Settings};
 
 /// Why the demonstration ended early.
@@ -71,11 +71,12 @@ async fn demonstrate(folder: &std::path::Path) -> Result<(), DemoError> {
     let data = folder.join("data");
     say("Strongroom: sixty seconds in the life of a table's key.\n")?;
     let settings = settings(&data)?;
+    let claim = Claim::take(&settings).await?;
     let root = settings
         .root_key
-        .provider(&settings.data, &OsRandom)
+        .provider(&settings.data, claim.is_new(), &OsRandom)
         .map_err(|error| DemoError::SetUp(error.into()))?;
-    let serving = Serving::start(&settings, root).await?;
+    let serving = Serving::start(&settings, claim, root).await?;
     say(&format!("A server runs at {} with its data in {}.", serving.url(), data.display()))?;
     let lived = Demo::new(serving.url()).live().await;
     if lived.is_ok() {

@@ -93,7 +93,7 @@ fn verify_and_print(arguments: &VerifyArguments) -> Result<Verdict, VerifyError>
     let place = Place::open_unchanged(&arguments.data)?;
     let setting = DataSetting::Directory(arguments.data.clone());
     let root_key = arguments.root_key.clone().unwrap_or_else(|| RootKeySetting::beside(&setting));
-    let provider = root_key.provider(&setting, &OsRandom)?;
+    let provider = root_key.provider(&setting, false, &OsRandom)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let report = runtime.block_on(verify(&arguments.data, &place, &provider))?;
     std::io::Write::write_all(&mut std::io::stdout().lock(), report.text().as_bytes())?;
