@@ -55,6 +55,14 @@ def test_a_body_beyond_16_mib(target):
     assert status in (400, 413), answer
 
 
+def test_a_body_beyond_1_mib_to_the_key_service(target):
+    server, _ = target
+    for service, name in (("TrentService", "ListKeys"), ("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101", "LookupEvents")):
+        for size, expected in ((1024 * 1024, 200), (1024 * 1024 + 1, 413)):
+            body = b"{" + b" " * (size - 2) + b"}"
+            assert server.call(f"{service}.{name}", body, version="1.1")[0] == expected, (name, size)
+
+
 def test_a_body_of_sixteen_mib_of_nothing(target):
     server, _ = target
     status, _, _ = post(server, "ListTables", b"{" + b" " * (16 * 1024 * 1024 - 3) + b"}")

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::attribute::{AttributeValue, Item};
+use crate::document::Document;
 use crate::number::{Number, NumberError};
 
 /// How deep an attribute value may nest, itself counted as the first level.
@@ -41,32 +42,32 @@ pub enum ValueErrorKind {
 }
 
 /// Refuses a value that does not have the types of an attribute value throughout.
-pub(crate) fn check_types(value: &Value) -> Result<(), ValueError> {
+pub(crate) fn check_types(value: &Document) -> Result<(), ValueError> {
     check_value(value, 1).map(|_| ())
 }
 
 /// Reads one attribute value, taking its strings over.
-pub fn from_json_owned(value: Value) -> Result<AttributeValue, ValueError> {
+pub fn from_json_owned(value: impl Into<Document>) -> Result<AttributeValue, ValueError> {
+    let value = value.into();
     check_value(&value, 1).and_then(check_nesting)?;
     build_value(value)
 }
 
-/// Reads one attribute value; [`from_json_owned`] is faster.
+/// Reads one attribute value; [`from_json_owned`] of a [`Document`] is faster.
 pub fn from_json(value: &Value) -> Result<AttributeValue, ValueError> {
-    check_value(value, 1).and_then(check_nesting)?;
-    build_value(value.clone())
+    from_json_owned(value.clone())
 }
 
 /// Reads an item or a key (a JSON object of attribute values), taking its strings over.
-pub fn item_from_json_owned(value: Value) -> Result<Item, ValueError> {
+pub fn item_from_json_owned(value: impl Into<Document>) -> Result<Item, ValueError> {
+    let value = value.into();
     check_members(&value, 1).and_then(check_nesting)?;
     build_item(value)
 }
 
-/// Reads an item or a key; [`item_from_json_owned`] is faster.
+/// Reads an item or a key; [`item_from_json_owned`] of a [`Document`] is faster.
 pub fn item_from_json(value: &Value) -> Result<Item, ValueError> {
-    check_members(value, 1).and_then(check_nesting)?;
-    build_item(value.clone())
+    item_from_json_owned(value.clone())
 }
 
 /// The value as JSON.
@@ -232,11 +233,11 @@ fn write_array<T>(values: &[T], out: &mut Vec<u8>, write: impl Fn(&T, &mut Vec<u
 /// Checks that `value` has the types of an attribute value throughout, and
 /// answers with the deepest level it reaches, starting at `level`. Looks no
 /// further than one level below the deepest that is allowed.
-fn check_value(value: &Value, level: usize) -> Result<usize, ValueError> {
+fn check_value(value: &Document, level: usize) -> Result<usize, ValueError> {
     let members = match value {
-        Value::Object(members) => members,
-        Value::Null => return Ok(level),
-        Value::Array(_) => return Err(wrong_collection(&format!("class {ATTRIBUTE_VALUE}"))),
+        Document::Object(members) => members,
+        Document::Null => return Ok(level),
+        Document::Array(_) => return Err(wrong_collection(&format!("class {ATTRIBUTE_VALUE}"))),
         _ => return Err(serialization("Unexpected value type in payload")),
     };
     if level > NESTING_MAX {
@@ -247,7 +248,7 @@ fn check_value(value: &Value, level: usize) -> Result<usize, ValueError> {
         if member.is_null() {
             continue;
         }
-        match name.as_str() {
+        match name {
             "S" | "N" => check_string(member)?,
             "B" => check_binary(member)?,
             "BOOL" | "NULL" => {
@@ -267,63 +268,63 @@ fn check_value(value: &Value, level: usize) -> Result<usize, ValueError> {
     Ok(deepest)
 }
 
-fn check_members(value: &Value, level: usize) -> Result<usize, ValueError> {
+fn check_members(value: &Document, level: usize) -> Result<usize, ValueError> {
     match value {
-        Value::Object(members) => {
+        Document::Object(members) => {
             let mut deepest = level - 1;
             for member in members.values() {
                 deepest = deepest.max(check_value(member, level)?);
             }
             Ok(deepest)
         }
-        Value::Array(_) => {
+        Document::Array(_) => {
             Err(wrong_collection(&format!("java.util.Map<java.lang.String, {ATTRIBUTE_VALUE}>")))
         }
         _ => Err(serialization("Unexpected field type")),
     }
 }
 
-fn check_array(value: &Value) -> Result<&[Value], ValueError> {
+fn check_array(value: &Document) -> Result<&[Document], ValueError> {
     match value {
-        Value::Array(elements) => Ok(elements),
-        Value::Object(_) => Err(serialization(UNEXPECTED_STRUCTURE)),
+        Document::Array(elements) => Ok(elements),
+        Document::Object(_) => Err(serialization(UNEXPECTED_STRUCTURE)),
         _ => Err(serialization("Unexpected field type")),
     }
 }
 
-fn check_string(value: &Value) -> Result<(), ValueError> {
+fn check_string(value: &Document) -> Result<(), ValueError> {
     match value {
-        Value::String(_) | Value::Null => Ok(()),
-        Value::Bool(_) | Value::Number(_) => Err(not_convertible(value, "String")),
-        Value::Array(_) => Err(wrong_collection("class java.lang.String")),
-        Value::Object(_) => Err(serialization(UNEXPECTED_STRUCTURE)),
+        Document::String(_) | Document::Null => Ok(()),
+        Document::Bool(_) | Document::Number(_) => Err(not_convertible(value, "String")),
+        Document::Array(_) => Err(wrong_collection("class java.lang.String")),
+        Document::Object(_) => Err(serialization(UNEXPECTED_STRUCTURE)),
     }
 }
 
-fn check_binary(value: &Value) -> Result<(), ValueError> {
+fn check_binary(value: &Document) -> Result<(), ValueError> {
     match value {
-        Value::Null => Ok(()),
-        Value::String(text) => decode_binary(text).map(|_| ()),
-        Value::Bool(_) | Value::Number(_) => {
+        Document::Null => Ok(()),
+        Document::String(text) => decode_binary(text).map(|_| ()),
+        Document::Bool(_) | Document::Number(_) => {
             Err(serialization("only base-64-encoded strings are convertible to bytes"))
         }
-        Value::Array(_) => Err(wrong_collection("class java.nio.ByteBuffer")),
-        Value::Object(_) => Err(serialization(UNEXPECTED_STRUCTURE)),
+        Document::Array(_) => Err(wrong_collection("class java.nio.ByteBuffer")),
+        Document::Object(_) => Err(serialization(UNEXPECTED_STRUCTURE)),
     }
 }
 
 /// A boolean, or a string that the service takes for one.
-fn boolean(value: &Value) -> Result<bool, ValueError> {
+fn boolean(value: &Document) -> Result<bool, ValueError> {
     match value {
-        Value::Bool(value) => Ok(*value),
-        Value::String(text) => match text.to_ascii_lowercase().as_str() {
+        Document::Bool(value) => Ok(*value),
+        Document::String(text) => match text.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" => Ok(true),
             "false" | "0" | "no" => Ok(false),
             _ => Err(serialization("Unexpected token received from parser")),
         },
-        Value::Array(_) => Err(wrong_collection("class java.lang.Boolean")),
-        Value::Object(_) => Err(serialization(UNEXPECTED_STRUCTURE)),
-        Value::Null | Value::Number(_) => Err(not_convertible(value, "Boolean")),
+        Document::Array(_) => Err(wrong_collection("class java.lang.Boolean")),
+        Document::Object(_) => Err(serialization(UNEXPECTED_STRUCTURE)),
+        Document::Null | Document::Number(_) => Err(not_convertible(value, "Boolean")),
     }
 }
 
@@ -358,8 +359,8 @@ pub fn nesting_exceeded() -> ValueError {
 }
 
 /// Builds the value of JSON that passed [`check_value`].
-fn build_value(value: Value) -> Result<AttributeValue, ValueError> {
-    let Value::Object(members) = value else {
+fn build_value(value: Document) -> Result<AttributeValue, ValueError> {
+    let Document::Object(members) = value else {
         return Err(malformed(EMPTY_VALUE));
     };
     let mut built = None;
@@ -386,7 +387,7 @@ fn build_value(value: Value) -> Result<AttributeValue, ValueError> {
 }
 
 /// The value of one type, or none where the service knows no type of that name.
-fn build_member(name: &str, member: Value) -> Result<Option<AttributeValue>, ValueError> {
+fn build_member(name: &str, member: Document) -> Result<Option<AttributeValue>, ValueError> {
     Ok(Some(match name {
         "S" => AttributeValue::S(string(member)),
         "N" => AttributeValue::N(number(&string(member))?),
@@ -405,7 +406,7 @@ fn build_member(name: &str, member: Value) -> Result<Option<AttributeValue>, Val
     }))
 }
 
-fn build_item(value: Value) -> Result<Item, ValueError> {
+fn build_item(value: Document) -> Result<Item, ValueError> {
     let item = build_members(value)?;
     // An empty name sorts before all others.
     if item.keys().next().is_some_and(String::is_empty) {
@@ -414,18 +415,18 @@ fn build_item(value: Value) -> Result<Item, ValueError> {
     Ok(item)
 }
 
-fn build_members(value: Value) -> Result<Item, ValueError> {
-    let Value::Object(members) = value else {
+fn build_members(value: Document) -> Result<Item, ValueError> {
+    let Document::Object(members) = value else {
         return Err(serialization("Unexpected field type"));
     };
-    members.into_iter().map(|(name, member)| Ok((name, build_value(member)?))).collect()
+    members.into_iter().map(|(name, member)| Ok((name.into_string(), build_value(member)?))).collect()
 }
 
-fn string_set(elements: Vec<Value>) -> Result<Vec<String>, ValueError> {
+fn string_set(elements: Vec<Document>) -> Result<Vec<String>, ValueError> {
     if elements.is_empty() {
         return Err(invalid("An string set  may not be empty"));
     }
-    if elements.iter().any(Value::is_null) {
+    if elements.iter().any(Document::is_null) {
         return Err(invalid("An string set may not have a null string as a member"));
     }
     let texts: Vec<String> = elements.into_iter().map(string).collect();
@@ -440,11 +441,11 @@ fn string_set(elements: Vec<Value>) -> Result<Vec<String>, ValueError> {
     Ok(sorted)
 }
 
-fn number_set(elements: Vec<Value>) -> Result<Vec<Number>, ValueError> {
+fn number_set(elements: Vec<Document>) -> Result<Vec<Number>, ValueError> {
     if elements.is_empty() {
         return Err(invalid("An number set  may not be empty"));
     }
-    if elements.iter().any(Value::is_null) {
+    if elements.iter().any(Document::is_null) {
         return Err(invalid("An number set may not have a null string as a member"));
     }
     let mut numbers =
@@ -457,11 +458,11 @@ fn number_set(elements: Vec<Value>) -> Result<Vec<Number>, ValueError> {
     Ok(numbers)
 }
 
-fn binary_set(elements: Vec<Value>) -> Result<Vec<Bytes>, ValueError> {
+fn binary_set(elements: Vec<Document>) -> Result<Vec<Bytes>, ValueError> {
     if elements.is_empty() {
         return Err(invalid("Binary sets should not be empty"));
     }
-    if elements.iter().any(Value::is_null) {
+    if elements.iter().any(Document::is_null) {
         return Err(invalid("Binary sets may not contain null or empty values"));
     }
     let texts: Vec<String> = elements.into_iter().map(string).collect();
@@ -499,16 +500,16 @@ fn number(text: &str) -> Result<Number, ValueError> {
 }
 
 /// The string in JSON that was checked to hold one; a null counts as empty.
-fn string(value: Value) -> String {
+fn string(value: Document) -> String {
     match value {
-        Value::String(text) => text,
+        Document::String(text) => text.into_string(),
         _ => String::new(),
     }
 }
 
-fn array(value: Value) -> Vec<Value> {
+fn array(value: Document) -> Vec<Document> {
     match value {
-        Value::Array(elements) => elements,
+        Document::Array(elements) => elements.into_vec(),
         _ => Vec::new(),
     }
 }
@@ -550,11 +551,11 @@ fn wrong_collection(class: &str) -> ValueError {
     serialization(&format!("Unrecognized collection type {class}"))
 }
 
-fn not_convertible(value: &Value, class: &str) -> ValueError {
+fn not_convertible(value: &Document, class: &str) -> ValueError {
     let token = match value {
-        Value::Bool(true) => "TRUE_VALUE",
-        Value::Bool(false) => "FALSE_VALUE",
-        Value::Number(number) if number.is_f64() => "DECIMAL_VALUE",
+        Document::Bool(true) => "TRUE_VALUE",
+        Document::Bool(false) => "FALSE_VALUE",
+        Document::Number(number) if number.is_f64() => "DECIMAL_VALUE",
         _ => "NUMBER_VALUE",
     };
     serialization(&format!("{token} cannot be converted to {class}"))

@@ -6,6 +6,7 @@
 pub mod arn;
 pub mod attribute;
 pub mod clock;
+pub mod document;
 pub mod expression;
 pub mod index;
 pub mod json;

@@ -47,7 +47,7 @@ impl Server {
             caller: caller(actor),
             id: "00000000-0000-4000-8000-000000000000".into(),
             operation,
-            input: input.clone(),
+            input: input.clone().into(),
             reached: Default::default(),
         };
         self.tell(format!("actor {actor} calls {operation} {input}"));

@@ -4,9 +4,9 @@
 use std::sync::{Arc, LazyLock};
 
 use hyper::Request;
-use serde_json::Value;
 use strongroom_model::arn::{AliasArn, Arn, KeyArn, KeyReference, TableArn, TableReference};
 use strongroom_model::clock::Clock;
+use strongroom_model::document::Document;
 use strongroom_model::json;
 use strongroom_model::shape::{Service, model};
 use strongroom_server::auth::{Authenticator, Credential, Credentials, SecretAccessKey};
@@ -20,7 +20,7 @@ pub fn body(data: &[u8]) -> Outcome {
     let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
     let (name, body) = data.split_at(end);
     let name = String::from_utf8_lossy(name);
-    let Ok(input) = serde_json::from_slice::<Value>(body) else { return "no json".into() };
+    let Ok(input) = serde_json::from_slice::<Document>(body) else { return "no json".into() };
     let services = [Service::DynamoDb, Service::Kms, Service::CloudTrail];
     let operation = services.into_iter().find_map(|service| model(service).operation(&name));
     let Some(operation) = operation else { return "no operation".into() };
@@ -32,7 +32,7 @@ pub fn body(data: &[u8]) -> Outcome {
         Ok(()) => {
             let members = ["Item", "Key", "ExclusiveStartKey", "ExpressionAttributeValues"];
             let values = members.into_iter().filter_map(|member| input.get(member));
-            let judged = values.map(|value| json::item_from_json(value).is_ok());
+            let judged = values.map(|value| json::item_from_json_owned(value.clone()).is_ok());
             format!("{name} sound {:?}", judged.collect::<Vec<_>>())
         }
     }

@@ -1,6 +1,8 @@
 //! Numbers, attribute values, and how items and keys lie in the store.
 
+use serde_json::Value;
 use strongroom_model::attribute::Item;
+use strongroom_model::document::Document;
 use strongroom_model::key::{KeyAttribute, KeySchema, KeyValue, PrimaryKey, item_key};
 use strongroom_model::number::{Number, NumberError};
 use strongroom_model::{json, size, stored};
@@ -47,7 +49,12 @@ fn encoded(number: Number) -> Vec<u8> {
 
 /// An item in JSON: what is taken comes back the same in both forms.
 pub fn json(data: &[u8]) -> Outcome {
-    let Ok(value) = serde_json::from_slice::<serde_json::Value>(data) else { return "no json".into() };
+    let Ok(value) = serde_json::from_slice::<Value>(data) else {
+        assert!(serde_json::from_slice::<Document>(data).is_err());
+        return "no json".into();
+    };
+    let document: Document = serde_json::from_slice(data).expect("what is JSON is a document");
+    assert_eq!(Value::from(document), value);
     let item = json::item_from_json(&value);
     assert_eq!(item, json::item_from_json_owned(value));
     match item {
@@ -96,7 +103,7 @@ fn check_stored(bytes: &[u8], item: &Item) {
     assert_eq!(stored::item_bytes(bytes), Ok(size::item_bytes(item)));
     let mut text = Vec::new();
     assert_eq!(stored::write_item_json(bytes, &mut text), Ok(()));
-    let shown: serde_json::Value = serde_json::from_slice(&text).expect("an item is written as JSON");
+    let shown: Value = serde_json::from_slice(&text).expect("an item is written as JSON");
     assert_eq!(json::item_from_json(&shown).as_ref(), Ok(item));
 }
 

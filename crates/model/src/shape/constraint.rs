@@ -1,12 +1,11 @@
 //! The constraints of one value: whether they hold, and their wording.
 
-use serde_json::Value;
-
 use super::model::{Bound, Kind, Limits, Model, Shape};
 use super::text;
+use crate::document::Document;
 
 /// Whether `value`, whose JSON type fits, satisfies the constraints of `shape` itself.
-pub(super) fn satisfied(model: &Model, shape: &Shape, value: &Value) -> bool {
+pub(super) fn satisfied(model: &Model, shape: &Shape, value: &Document) -> bool {
     if shape.limits.is_empty() && shape.limits.name.is_none() {
         return true;
     }
@@ -16,7 +15,7 @@ pub(super) fn satisfied(model: &Model, shape: &Shape, value: &Value) -> bool {
 }
 
 /// Calls `failed` with the wording of each constraint of `shape` that `value` fails, in order.
-pub(super) fn each_failed(model: &Model, shape: &Shape, value: &Value, failed: &mut dyn FnMut(&str)) {
+pub(super) fn each_failed(model: &Model, shape: &Shape, value: &Document, failed: &mut dyn FnMut(&str)) {
     each_failing(model, shape, value, &mut |constraint| failed(&constraint.wording()));
 }
 
@@ -102,16 +101,16 @@ fn measures_length(kind: &Kind) -> bool {
     !matches!(kind, Kind::Integer | Kind::Long | Kind::Float | Kind::Double)
 }
 
-fn each_failing(model: &Model, shape: &Shape, value: &Value, failing: &mut dyn FnMut(Constraint<'_>)) {
+fn each_failing(model: &Model, shape: &Shape, value: &Document, failing: &mut dyn FnMut(Constraint<'_>)) {
     let limits = &shape.limits;
     match (&shape.kind, value) {
-        (Kind::String, Value::String(text)) => each_failing_text(model, limits, text, failing),
-        (Kind::List(_), Value::Array(elements)) => each_failing_length(limits, elements.len(), failing),
-        (Kind::Map { .. }, Value::Object(entries)) => each_failing_length(limits, entries.len(), failing),
-        (Kind::Blob, Value::String(base64)) => {
+        (Kind::String, Document::String(text)) => each_failing_text(model, limits, text, failing),
+        (Kind::List(_), Document::Array(elements)) => each_failing_length(limits, elements.len(), failing),
+        (Kind::Map { .. }, Document::Object(entries)) => each_failing_length(limits, entries.len(), failing),
+        (Kind::Blob, Document::String(base64)) => {
             each_failing_length(limits, text::decoded_bytes(base64), failing);
         }
-        (Kind::Integer | Kind::Long, Value::Number(number)) => {
+        (Kind::Integer | Kind::Long, Document::Number(number)) => {
             if let Some(number) = number.as_i64() {
                 if let Some(bound @ Bound::Whole(min)) = limits.min
                     && number < min
@@ -125,7 +124,7 @@ fn each_failing(model: &Model, shape: &Shape, value: &Value, failing: &mut dyn F
                 }
             }
         }
-        (Kind::Float | Kind::Double, Value::Number(number)) => {
+        (Kind::Float | Kind::Double, Document::Number(number)) => {
             if let Some(number) = number.as_f64() {
                 if let Some(bound) = limits.min
                     && number < bound.as_f64()

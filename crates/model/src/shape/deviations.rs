@@ -7,11 +7,10 @@
 //! Where they disagree the newest wins, and among Regions us-east-1: see
 //! docs/decisions/error-texts-of-us-east-1.md.
 
-use serde_json::{Map, Value};
-
 use super::model::{Bound, Kind, Limits, Model, Pattern, Shape, ShapeId, Structure};
 use super::service::Service;
 use super::text;
+use crate::document::{Document, Object};
 
 /// Makes the model say what the service does.
 pub(super) fn apply(model: &mut Model) {
@@ -307,11 +306,11 @@ static OWN_CHECKS: [OwnCheck; 13] = [
 
 impl OwnCheck {
     /// The service's text if `input` fails this check.
-    pub(super) fn failure(&self, input: &Value) -> Option<String> {
+    pub(super) fn failure(&self, input: &Document) -> Option<String> {
         let value = input.get(self.member).filter(|value| !value.is_null());
         let length = match value {
-            Some(Value::String(text)) => Some(text.encode_utf16().count()),
-            Some(Value::Object(entries)) => Some(entries.len()),
+            Some(Document::String(text)) => Some(text.encode_utf16().count()),
+            Some(Document::Object(entries)) => Some(entries.len()),
             _ => None,
         };
         let failed = match self.fails {
@@ -324,7 +323,7 @@ impl OwnCheck {
             }
             FailsWhen::NoReturnValueBesideKey => {
                 let known = ["ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW", "NONE"];
-                let is_known = |value: &Value| value.as_str().is_some_and(|text| known.contains(&text));
+                let is_known = |value: &Document| value.as_str().is_some_and(|text| known.contains(&text));
                 let fails = value.is_some_and(|value| !is_known(value))
                     && input.get("Key").is_some_and(|value| !value.is_null());
                 return fails.then(|| format!("1 validation error detected: {}", self.text));
@@ -335,7 +334,7 @@ impl OwnCheck {
         failed.then(|| self.text.to_owned())
     }
 
-    fn key_count(&self, tables: &Map<String, Value>) -> Option<String> {
+    fn key_count(&self, tables: &Object) -> Option<String> {
         tables.iter().find_map(|(table, request)| {
             let bound = match request.get("Keys")?.as_array()?.len() {
                 0 => "greater than or equal to 1",
@@ -349,10 +348,10 @@ impl OwnCheck {
         })
     }
 
-    fn incomplete_tag(&self, tags: &[Value]) -> Option<String> {
+    fn incomplete_tag(&self, tags: &[Document]) -> Option<String> {
         tags.iter().find_map(|tag| {
             let missing =
-                ["Key", "Value"].into_iter().find(|part| tag.get(part).is_none_or(Value::is_null))?;
+                ["Key", "Value"].into_iter().find(|part| tag.get(part).is_none_or(Document::is_null))?;
             Some(format!("{}{missing} provided is invalid, {missing}: null", self.text))
         })
     }

@@ -2,9 +2,8 @@
 
 use std::fmt::Write;
 
-use serde_json::{Map, Value};
-
 use super::model::{Kind, Limits, Model, Shape, Structure};
+use crate::document::{Document, Object};
 
 /// A value echoed in an error is cut after this many bytes; the services echo all of it.
 const SHOWN_BYTES_MAX: usize = 16 * 1024;
@@ -60,7 +59,7 @@ pub(super) fn envelope(errors: &[String]) -> String {
 }
 
 /// `Value '<value>'`, or `Value` alone for a shape that is sensitive.
-pub(super) fn shown(model: &Model, shape: &Shape, value: &Value) -> String {
+pub(super) fn shown(model: &Model, shape: &Shape, value: &Document) -> String {
     if shape.sensitive {
         return "Value".to_owned();
     }
@@ -144,18 +143,18 @@ pub(super) fn rust_pattern(pattern: &str) -> String {
     PIECES.iter().fold(pattern.to_owned(), |pattern, (java, ours)| pattern.replace(java, ours))
 }
 
-fn push_value(model: &Model, shape: &Shape, value: &Value, out: &mut String) {
+fn push_value(model: &Model, shape: &Shape, value: &Document, out: &mut String) {
     if out.len() > SHOWN_BYTES_MAX {
         return;
     }
     match (&shape.kind, value) {
-        (_, Value::Null) => out.push_str("null"),
+        (_, Document::Null) => out.push_str("null"),
         _ if shape.sensitive => out.push_str("***"),
-        (Kind::Blob, Value::String(base64)) => {
+        (Kind::Blob, Document::String(base64)) => {
             let bytes = decoded_bytes(base64);
             let _ = write!(out, "java.nio.HeapByteBuffer[pos=0 lim={bytes} cap={bytes}]");
         }
-        (Kind::List(element), Value::Array(elements)) => {
+        (Kind::List(element), Document::Array(elements)) => {
             out.push('[');
             for (index, value) in elements.iter().enumerate() {
                 if index > 0 {
@@ -165,7 +164,7 @@ fn push_value(model: &Model, shape: &Shape, value: &Value, out: &mut String) {
             }
             out.push(']');
         }
-        (Kind::Map { value: element, .. }, Value::Object(entries)) => {
+        (Kind::Map { value: element, .. }, Document::Object(entries)) => {
             out.push('{');
             for (index, (key, value)) in entries.iter().enumerate() {
                 if index > 0 {
@@ -177,17 +176,17 @@ fn push_value(model: &Model, shape: &Shape, value: &Value, out: &mut String) {
             }
             out.push('}');
         }
-        (Kind::Structure(Structure { hashed: Some(hashed), .. }), Value::Object(members)) => {
+        (Kind::Structure(Structure { hashed: Some(hashed), .. }), Document::Object(members)) => {
             let values =
-                hashed.iter().map(|name| members.get(*name).and_then(Value::as_str).map_or(0, java_hash));
+                hashed.iter().map(|name| members.get(name).and_then(Document::as_str).map_or(0, java_hash));
             push_object(model, shape, values, out);
         }
-        (Kind::Structure(structure), Value::Object(members)) => {
+        (Kind::Structure(structure), Document::Object(members)) => {
             push_structure(model, shape, structure, members, out);
         }
         // The services hash the value; that says too much about it.
         (Kind::AttributeValue, _) => push_object(model, shape, [0; ATTRIBUTE_VALUE_FIELDS].into_iter(), out),
-        (_, Value::String(text)) => out.push_str(cut(text)),
+        (_, Document::String(text)) => out.push_str(cut(text)),
         (_, value) => {
             let _ = write!(out, "{value}");
         }
@@ -198,13 +197,7 @@ fn push_value(model: &Model, shape: &Shape, value: &Value, out: &mut String) {
 const ATTRIBUTE_VALUE_FIELDS: usize = 16;
 
 /// `Name(member=value, other=null)`.
-fn push_structure(
-    model: &Model,
-    shape: &Shape,
-    structure: &Structure,
-    members: &Map<String, Value>,
-    out: &mut String,
-) {
+fn push_structure(model: &Model, shape: &Shape, structure: &Structure, members: &Object, out: &mut String) {
     out.push_str(shape.name);
     out.push('(');
     for (index, member) in structure.published_members().enumerate() {
@@ -213,7 +206,7 @@ fn push_structure(
         }
         push_lower_first(out, member.name);
         out.push('=');
-        let value = members.get(member.name).unwrap_or(&Value::Null);
+        let value = members.get(member.name).unwrap_or(&Document::Null);
         push_value(model, model.shape(member.shape), value, out);
     }
     if let Some(hidden) = structure.hidden_member {

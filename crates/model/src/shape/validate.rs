@@ -7,14 +7,13 @@
 //! Recursion is bounded by the model: apart from `AttributeValue`, which is not entered, no
 //! input shape contains itself (a test holds the models to that).
 
-use serde_json::{Map, Value};
-
 use super::constraint;
 use super::deviations::Stage;
 use super::model::{Kind, Member, Model, Operation, Shape, ShapeId, Structure};
 use super::service::model;
 use super::text::{self, Path};
 use super::wrong_type::{self, Place};
+use crate::document::{Document, Object};
 use crate::json;
 
 /// Why a request body is refused. Both carry the service's own text.
@@ -58,12 +57,12 @@ impl Operation {
     /// # Errors
     /// The error that the service would answer with: first for JSON types, then what the service
     /// checks by hand, then up to ten failed constraints in one text.
-    pub fn validate(&self, input: &Value) -> Result<(), InputError> {
+    pub fn validate(&self, input: &Document) -> Result<(), InputError> {
         let walk = Walk { model: model(self.service) };
         let Some(shape) = self.input else {
             return match input {
-                Value::Object(members) if members.is_empty() => Ok(()),
-                Value::Object(members) => Err(unknown_member(self.name, members.keys().next())),
+                Document::Object(members) if members.is_empty() => Ok(()),
+                Document::Object(members) => Err(unknown_member(self.name, members.keys().next())),
                 _ => Err(wrong_type::body_error(walk.model, input)),
             };
         };
@@ -79,7 +78,7 @@ impl Operation {
         &self,
         walk: Walk,
         shape: ShapeId,
-        input: &Value,
+        input: &Document,
         sound: bool,
     ) -> Result<(), InputError> {
         self.own_checks(Stage::BeforeModel, input)?;
@@ -89,7 +88,7 @@ impl Operation {
         self.own_checks(Stage::AfterModel, input)
     }
 
-    fn own_checks(&self, stage: Stage, input: &Value) -> Result<(), InputError> {
+    fn own_checks(&self, stage: Stage, input: &Document) -> Result<(), InputError> {
         let failed = self
             .own_checks
             .iter()
@@ -106,11 +105,13 @@ struct Walk {
 
 impl Walk {
     /// Whether `value` and all below it satisfy their constraints.
-    fn sound(self, id: ShapeId, value: &Value, place: Place) -> Result<bool, InputError> {
+    fn sound(self, id: ShapeId, value: &Document, place: Place) -> Result<bool, InputError> {
         let shape = self.model.shape(id);
         let sound_below = match (&shape.kind, value) {
-            (Kind::Structure(structure), Value::Object(members)) => self.sound_members(structure, members)?,
-            (Kind::List(element), Value::Array(elements)) => {
+            (Kind::Structure(structure), Document::Object(members)) => {
+                self.sound_members(structure, members)?
+            }
+            (Kind::List(element), Document::Array(elements)) => {
                 let place = Place::Element;
                 let mut sound = true;
                 for value in elements {
@@ -118,7 +119,7 @@ impl Walk {
                 }
                 sound
             }
-            (Kind::Map { key, value: element }, Value::Object(entries)) => {
+            (Kind::Map { key, value: element }, Document::Object(entries)) => {
                 let keys = &self.model.shape(*key).limits;
                 let place = Place::Element;
                 let mut sound = true;
@@ -128,14 +129,14 @@ impl Walk {
                 }
                 sound
             }
-            (Kind::AttributeValue, Value::Object(_)) => return Ok(true),
+            (Kind::AttributeValue, Document::Object(_)) => return Ok(true),
             _ if wrong_type::fits(shape, value) => true,
             _ => return Err(wrong_type::error(self.model, place, shape, value)),
         };
         Ok(sound_below && constraint::satisfied(self.model, shape, value))
     }
 
-    fn sound_members(self, structure: &Structure, members: &Map<String, Value>) -> Result<bool, InputError> {
+    fn sound_members(self, structure: &Structure, members: &Object) -> Result<bool, InputError> {
         let mut sound = true;
         let mut present = 0;
         for (name, value) in members {
@@ -151,7 +152,7 @@ impl Walk {
         Ok(sound && present & structure.required == structure.required)
     }
 
-    fn sound_element(self, id: ShapeId, value: &Value, place: Place) -> Result<bool, InputError> {
+    fn sound_element(self, id: ShapeId, value: &Document, place: Place) -> Result<bool, InputError> {
         if value.is_null() {
             return Ok(matches!(self.model.shape(id).kind, Kind::AttributeValue));
         }
@@ -159,21 +160,21 @@ impl Walk {
     }
 
     /// Refuses an attribute value anywhere below that has a wrong JSON type.
-    fn check_attribute_values(self, id: ShapeId, value: &Value) -> Result<(), InputError> {
+    fn check_attribute_values(self, id: ShapeId, value: &Document) -> Result<(), InputError> {
         match (&self.model.shape(id).kind, value) {
             (Kind::AttributeValue, value) => {
                 json::check_types(value).map_err(|error| InputError::Serialization(error.message))
             }
-            (Kind::Structure(structure), Value::Object(members)) => {
+            (Kind::Structure(structure), Document::Object(members)) => {
                 members.iter().try_for_each(|(name, value)| match structure.position(name) {
                     Some(position) => self.check_attribute_values(structure.members[position].shape, value),
                     None => Ok(()),
                 })
             }
-            (Kind::List(element), Value::Array(elements)) => {
+            (Kind::List(element), Document::Array(elements)) => {
                 elements.iter().try_for_each(|value| self.check_attribute_values(*element, value))
             }
-            (Kind::Map { value: element, .. }, Value::Object(entries)) => {
+            (Kind::Map { value: element, .. }, Document::Object(entries)) => {
                 entries.values().try_for_each(|value| self.check_attribute_values(*element, value))
             }
             _ => Ok(()),
@@ -181,7 +182,7 @@ impl Walk {
     }
 
     /// The error for an `input` that is not sound, unless a deviation excuses all of it.
-    fn report(self, operation: &Operation, id: ShapeId, input: &Value) -> Result<(), InputError> {
+    fn report(self, operation: &Operation, id: ShapeId, input: &Document) -> Result<(), InputError> {
         let is_whole = match &self.model.shape(id).kind {
             Kind::Structure(structure) => structure.reported_members().all(|member| {
                 !member.required || input.get(member.name).is_some_and(|value| !value.is_null())
@@ -191,7 +192,7 @@ impl Walk {
         let mut report = Report { walk: self, is_whole, errors: Vec::new(), unknown: None };
         report.value(id, input, &Path::Body);
         if let Some(unknown) = report.unknown {
-            return Err(unknown_member(operation.name, Some(&unknown)));
+            return Err(unknown_member(operation.name, Some(unknown.as_str())));
         }
         if report.errors.is_empty() {
             Ok(())
@@ -211,7 +212,7 @@ struct Report {
 }
 
 impl Report {
-    fn value(&mut self, id: ShapeId, value: &Value, path: &Path<'_>) {
+    fn value(&mut self, id: ShapeId, value: &Document, path: &Path<'_>) {
         if self.errors.len() >= ERRORS_MAX {
             return;
         }
@@ -224,17 +225,17 @@ impl Report {
     }
 
     /// What is wrong inside `value`.
-    fn contents(&mut self, shape: &Shape, value: &Value, path: &Path<'_>) {
+    fn contents(&mut self, shape: &Shape, value: &Document, path: &Path<'_>) {
         let model = self.walk.model;
         match (&shape.kind, value) {
-            (Kind::Structure(structure), Value::Object(members)) => self.members(structure, members, path),
-            (Kind::List(element), Value::Array(elements)) => {
+            (Kind::Structure(structure), Document::Object(members)) => self.members(structure, members, path),
+            (Kind::List(element), Document::Array(elements)) => {
                 self.bulk(shape, value, path, "Member must satisfy constraint: ", *element, elements.iter());
                 for (index, value) in elements.iter().enumerate() {
                     self.element(*element, value, &Path::Element(path, index));
                 }
             }
-            (Kind::Map { key, value: element }, Value::Object(entries)) => {
+            (Kind::Map { key, value: element }, Document::Object(entries)) => {
                 let keys = &model.shape(*key).limits;
                 if let Some(failed) =
                     entries.keys().find(|name| !constraint::text_satisfied(model, keys, name))
@@ -263,9 +264,9 @@ impl Report {
         }
     }
 
-    fn members(&mut self, structure: &Structure, members: &Map<String, Value>, path: &Path<'_>) {
+    fn members(&mut self, structure: &Structure, members: &Object, path: &Path<'_>) {
         if self.unknown.is_none() {
-            self.unknown = members.keys().find(|name| structure.position(name).is_none()).cloned();
+            self.unknown = members.keys().find(|name| structure.position(name).is_none()).map(str::to_owned);
         }
         for member in self.in_report_order(structure) {
             let path = Path::Member(path, member.name);
@@ -299,11 +300,11 @@ impl Report {
     fn bulk<'v>(
         &mut self,
         container: &Shape,
-        contents: &Value,
+        contents: &Document,
         path: &Path<'_>,
         lead: &str,
         element: ShapeId,
-        mut values: impl Iterator<Item = &'v Value>,
+        mut values: impl Iterator<Item = &'v Document>,
     ) {
         let model = self.walk.model;
         let shape = model.shape(element);
@@ -314,11 +315,11 @@ impl Report {
     }
 
     /// What is wrong with an element, but for its own constraints, which were reported in bulk.
-    fn element(&mut self, id: ShapeId, value: &Value, path: &Path<'_>) {
+    fn element(&mut self, id: ShapeId, value: &Document, path: &Path<'_>) {
         let shape = self.walk.model.shape(id);
         match (&shape.kind, value) {
             (Kind::AttributeValue, _) => {}
-            (_, Value::Null) => self.missing(path),
+            (_, Document::Null) => self.missing(path),
             _ => self.contents(shape, value, path),
         }
     }
@@ -329,7 +330,7 @@ impl Report {
         }
     }
 
-    fn error(&mut self, shape: &Shape, value: &Value, path: &Path<'_>, constraint: &str) {
+    fn error(&mut self, shape: &Shape, value: &Document, path: &Path<'_>, constraint: &str) {
         if self.errors.len() < ERRORS_MAX {
             self.errors.push(match shape.limits.refused_as {
                 Some(text) if self.is_whole => text.to_owned(),
@@ -340,7 +341,7 @@ impl Report {
 }
 
 /// Ours: the services ignore a member they do not know, and with it what the caller meant.
-fn unknown_member(operation: &str, name: Option<&String>) -> InputError {
-    let name = name.map_or("", String::as_str);
+fn unknown_member(operation: &str, name: Option<&str>) -> InputError {
+    let name = name.unwrap_or_default();
     InputError::Validation(format!("unknown member `{}` in a request to {operation}", text::cut(name)))
 }

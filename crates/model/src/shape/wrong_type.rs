@@ -7,10 +7,9 @@
 //! Two things are refused that the services convert: a decimal for a whole number (they cut it
 //! off) and a text such as `"yes"` for a boolean.
 
-use serde_json::Value;
-
 use super::model::{Kind, Model, Shape};
 use super::validate::InputError;
+use crate::document::Document;
 
 /// Where a value stands, as far as the wording depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,32 +23,32 @@ pub(super) enum Place {
 }
 
 /// Whether a value of this JSON type can be of this shape; containers are told apart elsewhere.
-pub(super) fn fits(shape: &Shape, value: &Value) -> bool {
+pub(super) fn fits(shape: &Shape, value: &Document) -> bool {
     match (&shape.kind, value) {
-        (Kind::String, Value::String(_)) | (Kind::Boolean, Value::Bool(_)) => true,
-        (Kind::Blob, Value::String(base64)) => base64_flaw(base64).is_none(),
+        (Kind::String, Document::String(_)) | (Kind::Boolean, Document::Bool(_)) => true,
+        (Kind::Blob, Document::String(base64)) => base64_flaw(base64).is_none(),
         // What exceeds 32 bits fails the upper bound, if there is one, rather than the type.
-        (Kind::Integer, Value::Number(number)) => number.as_i64().is_some_and(|number| {
+        (Kind::Integer, Document::Number(number)) => number.as_i64().is_some_and(|number| {
             i32::try_from(number).is_ok()
                 || if number > 0 { shape.limits.max.is_some() } else { shape.limits.min.is_some() }
         }),
-        (Kind::Long, Value::Number(number)) => number.is_i64(),
-        (Kind::Float | Kind::Double | Kind::Timestamp, Value::Number(_)) => true,
+        (Kind::Long, Document::Number(number)) => number.is_i64(),
+        (Kind::Float | Kind::Double | Kind::Timestamp, Document::Number(_)) => true,
         _ => false,
     }
 }
 
 /// The error for a body that is no JSON object.
-pub(super) fn body_error(model: &Model, body: &Value) -> InputError {
+pub(super) fn body_error(model: &Model, body: &Document) -> InputError {
     let message = match body {
-        Value::Array(_) if model.json_version() == Some("1.1") => "Start of list found where not expected",
+        Document::Array(_) if model.json_version() == Some("1.1") => "Start of list found where not expected",
         _ => "",
     };
     InputError::Serialization(message.to_owned())
 }
 
 /// The error for a value that does not fit its shape.
-pub(super) fn error(model: &Model, place: Place, shape: &Shape, value: &Value) -> InputError {
+pub(super) fn error(model: &Model, place: Place, shape: &Shape, value: &Document) -> InputError {
     if place == Place::Body {
         return body_error(model, value);
     }
@@ -59,13 +58,13 @@ pub(super) fn error(model: &Model, place: Place, shape: &Shape, value: &Value) -
     })
 }
 
-fn json_1_0(model: &Model, place: Place, shape: &Shape, value: &Value) -> String {
+fn json_1_0(model: &Model, place: Place, shape: &Shape, value: &Document) -> String {
     const NESTED: &str = "class sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl cannot be cast to class \
                           java.lang.Class (sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl and \
                           java.lang.Class are in module java.base of loader 'bootstrap')";
     match (&shape.kind, value) {
-        (_, Value::Object(_)) => "Start of structure or map found where not expected".to_owned(),
-        (_, Value::Array(_)) => format!("Unrecognized collection type {}", java_type(model, shape)),
+        (_, Document::Object(_)) => "Start of structure or map found where not expected".to_owned(),
+        (_, Document::Array(_)) => format!("Unrecognized collection type {}", java_type(model, shape)),
         (Kind::List(_) | Kind::Map { .. }, _) if place == Place::Element => NESTED.to_owned(),
         (Kind::Structure(_) | Kind::AttributeValue, _) if place == Place::Element => {
             "Unexpected value type in payload".to_owned()
@@ -73,20 +72,20 @@ fn json_1_0(model: &Model, place: Place, shape: &Shape, value: &Value) -> String
         (Kind::List(_) | Kind::Map { .. } | Kind::Structure(_) | Kind::AttributeValue, _) => {
             "Unexpected field type".to_owned()
         }
-        (Kind::Blob, Value::String(base64)) => base64_flaw(base64).unwrap_or_default(),
+        (Kind::Blob, Document::String(base64)) => base64_flaw(base64).unwrap_or_default(),
         (Kind::Blob, _) => "only base-64-encoded strings are convertible to bytes".to_owned(),
-        (Kind::Boolean, Value::String(_)) => "Unexpected token received from parser".to_owned(),
-        (kind, Value::Number(number)) if number.is_f64() => {
+        (Kind::Boolean, Document::String(_)) => "Unexpected token received from parser".to_owned(),
+        (kind, Document::Number(number)) if number.is_f64() => {
             format!("DECIMAL_VALUE cannot be converted to {}", java_name(kind))
         }
         (kind, value) => format!("{} cannot be converted to {}", token(value), java_name(kind)),
     }
 }
 
-fn json_1_1(shape: &Shape, value: &Value) -> String {
+fn json_1_1(shape: &Shape, value: &Document) -> String {
     match (&shape.kind, value) {
-        (_, Value::Object(_)) => "Start of structure or map found where not expected.".to_owned(),
-        (_, Value::Array(_)) => "Start of list found where not expected".to_owned(),
+        (_, Document::Object(_)) => "Start of structure or map found where not expected.".to_owned(),
+        (_, Document::Array(_)) => "Start of list found where not expected".to_owned(),
         (Kind::List(_), _) => "Expected list or null".to_owned(),
         (Kind::Map { .. } | Kind::Structure(_) | Kind::AttributeValue, _) => "Expected null".to_owned(),
         // Measured without a text for what is not base64; for other types not measured at all.
@@ -94,22 +93,22 @@ fn json_1_1(shape: &Shape, value: &Value) -> String {
         (Kind::Timestamp, value) => {
             format!("{} can not be converted to milliseconds since epoch", token(value))
         }
-        (Kind::Boolean, Value::String(_)) => "STRING_VALUE can not be converted to an Boolean".to_owned(),
+        (Kind::Boolean, Document::String(_)) => "STRING_VALUE can not be converted to an Boolean".to_owned(),
         (Kind::Integer, value) => format!("{} can not be converted to an Integer", token(value)),
         (kind, value) => format!("{} can not be converted to a {}", token(value), java_name(kind)),
     }
 }
 
 /// The parser's name of a JSON value.
-fn token(value: &Value) -> &'static str {
+fn token(value: &Document) -> &'static str {
     match value {
-        Value::Null => "NULL_VALUE",
-        Value::Bool(true) => "TRUE_VALUE",
-        Value::Bool(false) => "FALSE_VALUE",
-        Value::Number(_) => "NUMBER_VALUE",
-        Value::String(_) => "STRING_VALUE",
-        Value::Array(_) => "START_ARRAY",
-        Value::Object(_) => "START_OBJECT",
+        Document::Null => "NULL_VALUE",
+        Document::Bool(true) => "TRUE_VALUE",
+        Document::Bool(false) => "FALSE_VALUE",
+        Document::Number(_) => "NUMBER_VALUE",
+        Document::String(_) => "STRING_VALUE",
+        Document::Array(_) => "START_ARRAY",
+        Document::Object(_) => "START_OBJECT",
     }
 }
 

@@ -101,6 +101,7 @@ impl World {
     }
 
     async fn kms_call(&self, operation: &'static str, input: Value) -> Value {
+        let input = input.into();
         let request =
             Request { caller: caller(), id: "id".into(), operation, input, reached: Default::default() };
         match kms_api::dispatch(&self.kms, &request).await.unwrap() {

@@ -146,6 +146,7 @@ impl World {
 
 fn request(caller: &Caller, operation: &'static str, input: Value) -> Request {
     let id = "11cab293-11a6-11e8-8386-13160d3e5db5".into();
+    let input = input.into();
     Request { caller: caller.clone(), id, operation, input, reached: Default::default() }
 }
 

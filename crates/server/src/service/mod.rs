@@ -9,6 +9,7 @@ pub mod sts;
 use std::sync::Arc;
 
 use serde_json::Value;
+use strongroom_model::document::Document;
 
 use crate::auth::Caller;
 
@@ -21,7 +22,7 @@ pub struct Request {
     /// The operation's name, such as `PutItem`.
     pub operation: &'static str,
     /// The body: a JSON object that has passed `Operation::validate`.
-    pub input: Value,
+    pub input: Document,
     /// Where the client reached this server.
     pub reached: Reached,
 }

@@ -13,7 +13,7 @@ use hyper::header::{
 use hyper::http::request::Parts;
 use hyper::{Method, Request as HttpRequest, StatusCode};
 use parking_lot::Mutex;
-use serde_json::Value;
+use strongroom_model::document::Document;
 use strongroom_model::shape::{Operation, model};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -97,6 +97,9 @@ pub(super) async fn answer<D: Dispatch>(
     };
     let call = Call { head: &head, sent, body: &unpacked };
     match route(&head, &unpacked) {
+        Route::Json(service, _) if !is_dynamodb(service) && unpacked.len() > limits.other_body_bytes_max => {
+            refused_body(front, &head, &BodyError::TooLarge).await
+        }
         Route::Json(service, operation) => {
             let id = front.ids.next(service);
             let result = json_call(front, peer, &call, service, operation, &id).await;
@@ -197,13 +200,13 @@ async fn json_call<D: Dispatch>(
         Ok(input) => front.app.call(service, request(input)).await,
         Err(error) => {
             // Boxed, for it is rare and would make every call's future larger.
-            Box::pin(front.app.refused(service, request(Value::Null), &error)).await?;
+            Box::pin(front.app.refused(service, request(Document::Null), &error)).await?;
             Err(error)
         }
     }
 }
 
-fn checked_input(service: Service, operation: &Operation, body: &[u8]) -> Result<Value, ApiError> {
+fn checked_input(service: Service, operation: &Operation, body: &[u8]) -> Result<Document, ApiError> {
     let input = document::parse(service, body)?;
     operation.validate(&input).map_err(|error| ApiError::new(error.code(), error.message().to_owned()))?;
     Ok(input)
@@ -230,6 +233,7 @@ async fn query_call<D: Dispatch>(
     let query::Call { service, operation, input } = query;
     let caller = caller(front, peer, call, service)?;
     let reached = reached(peer, call.head);
+    let input = input.into();
     front.app.call(service, Request { caller, id: Arc::clone(id), operation, input, reached }).await
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Bytes of a request body, before and after decompression.
     pub body_bytes_max: usize,
+    /// Bytes of a request body to other services than DynamoDB, whose requests are small.
+    pub other_body_bytes_max: usize,
     /// Bytes of a request's line and headers.
     pub header_bytes_max: usize,
     /// Number of headers.
@@ -33,6 +35,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes_max: 16 << 20,
+            other_body_bytes_max: 1 << 20,
             header_bytes_max: 32 << 10,
             headers_max: 100,
             header_timeout: Duration::from_secs(20),
@@ -41,7 +44,7 @@ impl Default for Limits {
             connections_max: 10_000,
             streams_max: 128,
             large_body_bytes_max: 512 << 20,
-            large_document_bytes_max: 1 << 30,
+            large_document_bytes_max: 512 << 20,
             drain_timeout: Duration::from_secs(10),
         }
     }

@@ -11,6 +11,7 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use strongroom_model::clock::Random;
+use strongroom_model::document::Document;
 use strongroom_server::auth::Authenticator;
 use strongroom_server::clock::SystemClock;
 use strongroom_server::service::{self, Output};
@@ -31,7 +32,7 @@ impl Dispatch for Echo {
                 return Err(ApiError::new("ResourceNotFoundException", text));
             }
             "Scan" => {
-                let bytes = request.input["Limit"].as_u64().unwrap_or(0) as usize;
+                let bytes = request.input.get("Limit").and_then(Document::as_i64).unwrap_or(0) as usize;
                 return Ok(Output::Bytes(format!("{{\"a\":\"{}\"}}", "x".repeat(bytes)).into()));
             }
             _ => {}

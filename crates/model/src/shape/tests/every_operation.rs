@@ -94,7 +94,7 @@ impl Place<'_> {
     }
 
     fn message(&self, input: &Value) -> String {
-        match self.operation.validate(input) {
+        match self.operation.validate(&input.clone().into()) {
             Err(InputError::Validation(message)) => message,
             other => panic!("{} {}: {other:?} for {input}", self.operation.name(), self.text()),
         }
@@ -283,7 +283,13 @@ impl Place<'_> {
         };
         let input = self.input_with(Some(value));
         let expected = Err(InputError::Serialization(expected.to_owned()));
-        assert_eq!(self.operation.validate(&input), expected, "{} {}", self.operation.name(), self.text());
+        assert_eq!(
+            self.operation.validate(&input.into()),
+            expected,
+            "{} {}",
+            self.operation.name(),
+            self.text()
+        );
     }
 
     /// Checks this place, which has the shape `name`, and everything below it.
@@ -361,12 +367,17 @@ fn every_operation_accepts_what_is_documented() {
         assert_eq!(raw.operations.len(), model(service).operations().len());
         for operation in model(service).operations() {
             let Some(input) = raw.operations[operation.name()]["input"].as_str() else {
-                assert_eq!(operation.validate(&json!({})), Ok(()));
+                assert_eq!(operation.validate(&json!({}).into()), Ok(()));
                 continue;
             };
             for full in [false, true] {
                 let sample = raw.sample(input, full);
-                assert_eq!(operation.validate(&sample), Ok(()), "{} {sample}", operation.name());
+                assert_eq!(
+                    operation.validate(&sample.clone().into()),
+                    Ok(()),
+                    "{} {sample}",
+                    operation.name()
+                );
             }
         }
     }
@@ -437,7 +448,7 @@ proptest! {
         let operation = &operations[operation.index(operations.len())];
         let mut input = raw.operations[operation.name()]["input"].as_str().map_or(json!({}), |input| raw.sample(input, true));
         replace(&mut input, &choices, odd);
-        if let Err(error) = operation.validate(&input) {
+        if let Err(error) = operation.validate(&input.into()) {
             prop_assert!(error.message().len() < 1_000_000);
             prop_assert!(!error.message().is_empty() || error.code() == "SerializationException");
         }

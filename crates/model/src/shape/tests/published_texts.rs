@@ -10,7 +10,7 @@ use crate::shape::model::Limits;
 use crate::shape::{InputError, Service, model, text};
 
 fn check(service: Service, operation: &str, input: &Value) -> Result<(), InputError> {
-    model(service).operation(operation).unwrap().validate(input)
+    model(service).operation(operation).unwrap().validate(&input.clone().into())
 }
 
 #[track_caller]

@@ -8,7 +8,7 @@ use crate::shape::{InputError, Kind, Service, model, wrong_type};
 #[track_caller]
 fn serialization(service: Service, operation: &str, input: &Value) -> String {
     let operation_shape = model(service).operation(operation).expect("a published operation");
-    match operation_shape.validate(input) {
+    match operation_shape.validate(&input.clone().into()) {
         Err(InputError::Serialization(message)) => message,
         other => panic!("{operation} {input}: {other:?}"),
     }
@@ -132,11 +132,11 @@ fn base64_is_checked_to_its_last_bit() {
             error: None,
         };
         let dynamodb = model(Service::DynamoDb);
-        assert!(!wrong_type::fits(&shape, &json!(base64)));
-        let error = wrong_type::error(dynamodb, wrong_type::Place::Member, &shape, &json!(base64));
+        assert!(!wrong_type::fits(&shape, &json!(base64).into()));
+        let error = wrong_type::error(dynamodb, wrong_type::Place::Member, &shape, &json!(base64).into());
         assert_eq!(error, InputError::Serialization(expected.to_owned()));
         for fine in ["", "AA==", "AAA=", "AAAA", "++//"] {
-            assert!(wrong_type::fits(&shape, &json!(fine)));
+            assert!(wrong_type::fits(&shape, &json!(fine).into()));
         }
     }
 }

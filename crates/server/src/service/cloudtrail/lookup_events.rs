@@ -15,7 +15,7 @@ use crate::service::Request;
 use crate::wire::ApiError;
 
 pub(super) async fn run(audit: &Audit, request: &Request) -> Result<Value, ApiError> {
-    let input = &request.input;
+    let input = &Value::from(request.input.clone());
     let attribute = attribute(input)?;
     let start = time_millis(input, "StartTime").unwrap_or(i64::MIN);
     // Times are shown in whole seconds, so an end includes all of its second.
@@ -139,7 +139,7 @@ fn fingerprint(request: &Request) -> u64 {
     request.caller.principal.account.hash(&mut hasher);
     request.caller.region.hash(&mut hasher);
     for member in ["LookupAttributes", "StartTime", "EndTime", "EventCategory"] {
-        request.input.get(member).map(Value::to_string).hash(&mut hasher);
+        request.input.get(member).map(ToString::to_string).hash(&mut hasher);
     }
     hasher.finish()
 }

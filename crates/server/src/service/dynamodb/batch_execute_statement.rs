@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 use strongroom_model::attribute::AttributeValue;
+use strongroom_model::document::Document;
 use strongroom_model::key::item_key;
 use strongroom_model::partiql::{Select, Statement};
 use strongroom_model::{json as attribute_json, size, stored};
@@ -28,13 +29,13 @@ struct Member {
 /// Runs BatchExecuteStatement: each statement for itself, in their order.
 pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
     let wanted = capacity::wanted(&request.input);
-    let Some(Value::Array(statements)) = input::take(&mut request.input, "Statements") else {
+    let Some(Document::Array(statements)) = input::take(&mut request.input, "Statements") else {
         return Err(ApiError::validation("The statement was empty."));
     };
     let mut members = Vec::with_capacity(statements.len());
     // Which statements read; one that is not well formed does neither.
     let mut reads = Vec::with_capacity(statements.len());
-    for mut statement in statements {
+    for mut statement in statements.into_vec() {
         let member = match partiql::take_parameters(&mut statement) {
             Err(error) if error.code == "SerializationException" => return Err(error),
             Err(error) => Err(error),
@@ -75,7 +76,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
 fn member(
     engine: &Engine,
     caller: &Caller,
-    statement: &Value,
+    statement: &Document,
     parameters: &[AttributeValue],
 ) -> Result<Member, ApiError> {
     let source = input::text(statement, "Statement").unwrap_or_default();

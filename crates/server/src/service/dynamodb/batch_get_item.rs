@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use strongroom_model::attribute::Item;
+use strongroom_model::document::{Document, Object};
 use strongroom_model::expression::Projection;
 use strongroom_model::{json as attribute_json, size, stored};
 
@@ -20,7 +21,7 @@ const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Runs BatchGetItem.
 pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
     let wanted = capacity::wanted(&request.input);
-    let Some(Value::Object(tables)) = input::take(&mut request.input, "RequestItems") else {
+    let Some(Document::Object(tables)) = input::take(&mut request.input, "RequestItems") else {
         return Ok(json!({}).into());
     };
     // All is checked before anything is read.
@@ -47,7 +48,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
         let answer = read.answer(engine, &request, &found, rows, &mut room).await?;
         consumed.extend(wanted.of(&found.record().name, answer.units));
         if let Some(rest) = answer.rest {
-            unprocessed.insert(read.reference.clone(), rest);
+            unprocessed.insert(read.reference.clone(), rest.into());
         }
         responses.insert(read.reference, Value::Array(answer.items));
     }
@@ -66,22 +67,22 @@ struct Read {
     projection: Option<Projection>,
     consistent: bool,
     /// The request's own words, to give back what was not done.
-    request: Value,
+    request: Document,
 }
 
 struct Answer {
     items: Vec<Value>,
     units: f64,
     /// The request for what was left.
-    rest: Option<Value>,
+    rest: Option<Document>,
 }
 
 /// Reads the request and checks what needs no table.
-fn reads(tables: Map<String, Value>) -> Result<Vec<Read>, ApiError> {
+fn reads(tables: Object) -> Result<Vec<Read>, ApiError> {
     let has = |name: &str| tables.values().any(|request| input::has(request, name));
     if has("ProjectionExpression") && has("AttributesToGet") {
         // Also when each is used with another table.
-        let both = json!({"ProjectionExpression": "", "AttributesToGet": []});
+        let both = json!({"ProjectionExpression": "", "AttributesToGet": []}).into();
         expressions::check_parameters(&both, &["ProjectionExpression"], &["AttributesToGet"])?;
     }
     let mut reads = Vec::with_capacity(tables.len());
@@ -107,7 +108,7 @@ fn reads(tables: Map<String, Value>) -> Result<Vec<Read>, ApiError> {
             return Err(ApiError::validation("Too many items requested for the BatchGetItem call"));
         }
         let consistent = input::flag(&body, "ConsistentRead").unwrap_or(false);
-        reads.push(Read { reference, keys, projection, consistent, request });
+        reads.push(Read { reference: reference.into_string(), keys, projection, consistent, request });
     }
     Ok(reads)
 }
@@ -144,8 +145,8 @@ impl Read {
         }
         let rest = left.map(|position| {
             let mut rest = self.request.clone();
-            if let Some(keys) = rest.get_mut("Keys").and_then(Value::as_array_mut) {
-                keys.drain(..position);
+            if let Some(Document::Array(keys)) = rest.take("Keys") {
+                rest.put("Keys", Document::Array(keys.into_vec().split_off(position).into_boxed_slice()));
             }
             rest
         });

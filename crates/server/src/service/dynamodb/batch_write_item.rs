@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use strongroom_model::attribute::Item;
+use strongroom_model::document::Document;
 use strongroom_model::key::{self as model_key, KeyError, KeySchema};
 use strongroom_model::{index, stored};
 
@@ -21,10 +22,10 @@ const REQUESTS_MAX: usize = 25;
 pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
     let wanted = capacity::wanted(&request.input);
     let metrics_wanted = collection_metrics::wanted(&request.input);
-    let Some(Value::Object(tables)) = input::take(&mut request.input, "RequestItems") else {
+    let Some(Document::Object(tables)) = input::take(&mut request.input, "RequestItems") else {
         return Ok(json!({ "UnprocessedItems": {} }).into());
     };
-    let request_count: usize = tables.values().filter_map(Value::as_array).map(Vec::len).sum();
+    let request_count: usize = tables.values().filter_map(Document::as_array).map(<[_]>::len).sum();
     if request_count > REQUESTS_MAX {
         return Err(ApiError::validation("Too many items requested for the BatchWriteItem call"));
     }
@@ -88,13 +89,13 @@ enum Write {
     Delete(Item),
 }
 
-fn writes(requests: Value) -> Result<Vec<Write>, Refused> {
-    let Value::Array(requests) = requests else { return Ok(Vec::new()) };
-    requests.into_iter().map(Write::read).collect()
+fn writes(requests: Document) -> Result<Vec<Write>, Refused> {
+    let Document::Array(requests) = requests else { return Ok(Vec::new()) };
+    requests.into_vec().into_iter().map(Write::read).collect()
 }
 
 impl Write {
-    fn read(mut request: Value) -> Result<Self, Refused> {
+    fn read(mut request: Document) -> Result<Self, Refused> {
         let put = input::take(&mut request, "PutRequest");
         let delete = input::take(&mut request, "DeleteRequest");
         match (put, delete) {

@@ -1,6 +1,7 @@
 //! `ConsumedCapacity`.
 
 use serde_json::{Value, json};
+use strongroom_model::document::Document;
 use strongroom_model::index::IndexSchema;
 use strongroom_model::size;
 
@@ -19,7 +20,7 @@ pub enum Wanted {
 }
 
 /// Reads `ReturnConsumedCapacity`.
-pub fn wanted(request: &Value) -> Wanted {
+pub fn wanted(request: &Document) -> Wanted {
     match input::text(request, "ReturnConsumedCapacity") {
         Some("TOTAL") => Wanted::Total,
         Some("INDEXES") => Wanted::Indexes,

@@ -1,6 +1,7 @@
 //! `ItemCollectionMetrics`: how large the partition of a written item is, in tables with local indexes.
 
 use serde_json::{Value, json};
+use strongroom_model::document::Document;
 use strongroom_model::json as attribute_json;
 
 use super::input;
@@ -11,7 +12,7 @@ use crate::wire::ApiError;
 const GIGABYTE: u64 = 1 << 30;
 
 /// Whether `ReturnItemCollectionMetrics` asks for them.
-pub fn wanted(body: &Value) -> bool {
+pub fn wanted(body: &Document) -> bool {
     input::text(body, "ReturnItemCollectionMetrics") == Some("SIZE")
 }
 

@@ -1,6 +1,7 @@
 //! CreateTable.
 
 use serde_json::{Value, json};
+use strongroom_model::document::Document;
 
 use super::encryption;
 use super::index_definitions::{TableKeys, table_keys};
@@ -71,7 +72,10 @@ fn new_table(engine: &Engine, request: &Request) -> Result<NewTable, ApiError> {
 }
 
 /// The units of `ProvisionedThroughput`, or none for on-demand, by `BillingMode` or else by `before`.
-pub fn provisioned(body: &Value, before: Option<Option<(i64, i64)>>) -> Result<Option<(i64, i64)>, ApiError> {
+pub fn provisioned(
+    body: &Document,
+    before: Option<Option<(i64, i64)>>,
+) -> Result<Option<(i64, i64)>, ApiError> {
     let invalid =
         |text: &str| ApiError::validation(format!("One or more parameter values were invalid: {text}"));
     let units = body.get("ProvisionedThroughput").filter(|units| !units.is_null()).map(|units| {

@@ -1,6 +1,6 @@
 //! `SSESpecification` (R12).
 
-use serde_json::Value;
+use strongroom_model::document::Document;
 
 use super::input;
 use crate::wire::ApiError;
@@ -31,7 +31,7 @@ impl KeyChoice {
 pub const MANAGED_ALIAS: &str = "alias/aws/dynamodb";
 
 /// Reads `SSESpecification`, with the service's checks in the service's order.
-pub fn choice(specification: Option<&Value>) -> Result<KeyChoice, ApiError> {
+pub fn choice(specification: Option<&Document>) -> Result<KeyChoice, ApiError> {
     let Some(specification) = specification.filter(|value| !value.is_null()) else {
         return Ok(KeyChoice::Service);
     };
@@ -60,32 +60,35 @@ pub fn choice(specification: Option<&Value>) -> Result<KeyChoice, ApiError> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
+    fn asked(specification: Value) -> Result<KeyChoice, ApiError> {
+        choice(Some(&specification.into()))
+    }
+
     fn refusal(specification: Value) -> String {
-        choice(Some(&specification))
-            .map_or_else(|error| error.message, |choice| format!("accepted {choice:?}"))
+        asked(specification).map_or_else(|error| error.message, |choice| format!("accepted {choice:?}"))
     }
 
     #[test]
     fn r12_absent_or_disabled_is_the_service_owned_key() {
         assert_eq!(choice(None), Ok(KeyChoice::Service));
-        assert_eq!(choice(Some(&json!({"Enabled": false}))), Ok(KeyChoice::Service));
-        assert_eq!(choice(Some(&json!({}))), Ok(KeyChoice::Service));
+        assert_eq!(asked(json!({"Enabled": false})), Ok(KeyChoice::Service));
+        assert_eq!(asked(json!({})), Ok(KeyChoice::Service));
     }
 
     #[test]
     fn r12_enabled_without_a_key_is_the_managed_key() {
-        assert_eq!(choice(Some(&json!({"Enabled": true}))), Ok(KeyChoice::Managed));
-        assert_eq!(choice(Some(&json!({"Enabled": true, "SSEType": "KMS"}))), Ok(KeyChoice::Managed));
+        assert_eq!(asked(json!({"Enabled": true})), Ok(KeyChoice::Managed));
+        assert_eq!(asked(json!({"Enabled": true, "SSEType": "KMS"})), Ok(KeyChoice::Managed));
     }
 
     #[test]
     fn r12_a_named_key_is_the_customers() {
         let specification = json!({"Enabled": true, "SSEType": "KMS", "KMSMasterKeyId": "alias/mine"});
-        assert_eq!(choice(Some(&specification)), Ok(KeyChoice::Customer("alias/mine".to_owned())));
+        assert_eq!(asked(specification), Ok(KeyChoice::Customer("alias/mine".to_owned())));
     }
 
     #[test]

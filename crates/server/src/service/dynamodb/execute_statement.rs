@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use strongroom_model::document::Document;
 use strongroom_model::key;
 use strongroom_model::partiql::token::{self, NextToken};
 use strongroom_model::partiql::{Section, Select, Statement};
@@ -21,7 +22,7 @@ use crate::wire::ApiError;
 
 /// Runs ExecuteStatement.
 pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
-    let bound_parameters = request.input.get("Parameters").map(Value::to_string).unwrap_or_default();
+    let bound_parameters = request.input.get("Parameters").map(Document::to_string).unwrap_or_default();
     let body = &mut request.input;
     let parameters = partiql::take_parameters(body)?;
     let source = input::text(body, "Statement").unwrap_or_default();

@@ -1,6 +1,6 @@
 //! The expressions of a request, read in the service's order.
 
-use serde_json::Value;
+use strongroom_model::document::Document;
 use strongroom_model::expression::{
     self as model, Condition, ExpressionError, ExpressionKind, ParameterUse, Placeholders, Projection,
 };
@@ -21,7 +21,7 @@ impl From<ExpressionError> for ApiError {
 /// `expressions` are the operation's expression parameters and `legacy` the old ones they replace,
 /// each in the order in which the service lists them.
 pub fn check_parameters(
-    body: &Value,
+    body: &Document,
     expressions: &[&'static str],
     legacy: &[&'static str],
 ) -> Result<(), Refused> {
@@ -30,7 +30,7 @@ pub fn check_parameters(
 
 /// The same for PutItem, UpdateItem and DeleteItem, which do not say which expression they miss.
 pub fn check_write_parameters(
-    body: &Value,
+    body: &Document,
     expressions: &[&'static str],
     legacy: &[&'static str],
 ) -> Result<(), Refused> {
@@ -38,7 +38,7 @@ pub fn check_write_parameters(
 }
 
 fn check(
-    body: &Value,
+    body: &Document,
     expressions: &[&'static str],
     legacy: &[&'static str],
     says_what_is_missed: bool,
@@ -56,7 +56,7 @@ fn check(
 }
 
 /// Reads the placeholders: the service looks at them after the values and the legacy parameters of the request.
-pub fn placeholders(body: &mut Value) -> Result<Placeholders, Refused> {
+pub fn placeholders(body: &mut Document) -> Result<Placeholders, Refused> {
     let names = entries(body, "ExpressionAttributeNames").map(|entries| {
         entries.into_iter().map(|(key, name)| (key, name.as_str().unwrap_or_default().to_owned())).collect()
     });
@@ -69,22 +69,24 @@ pub fn placeholders(body: &mut Value) -> Result<Placeholders, Refused> {
 /// Parses a condition or filter, if there is one.
 pub fn condition(
     kind: ExpressionKind,
-    body: &Value,
+    body: &Document,
     placeholders: &mut Placeholders,
 ) -> Result<Option<Condition>, Refused> {
     input::text(body, kind.name()).map(|source| Ok(Condition::parse(kind, source, placeholders)?)).transpose()
 }
 
 /// Parses the projection, if there is one.
-pub fn projection(body: &Value, placeholders: &mut Placeholders) -> Result<Option<Projection>, Refused> {
+pub fn projection(body: &Document, placeholders: &mut Placeholders) -> Result<Option<Projection>, Refused> {
     input::text(body, ExpressionKind::Projection.name())
         .map(|source| Ok(Projection::parse(source, placeholders)?))
         .transpose()
 }
 
-fn entries(body: &mut Value, name: &str) -> Option<Vec<(String, Value)>> {
+fn entries(body: &mut Document, name: &str) -> Option<Vec<(String, Document)>> {
     match input::take(body, name)? {
-        Value::Object(members) => Some(members.into_iter().collect()),
+        Document::Object(members) => {
+            Some(members.into_iter().map(|(name, value)| (name.into_string(), value)).collect())
+        }
         _ => None,
     }
 }

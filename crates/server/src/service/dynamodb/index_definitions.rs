@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use strongroom_model::document::Document;
 use strongroom_model::expression::hash_set_order;
 use strongroom_model::index::KEY_ATTRIBUTES_MAX;
 
@@ -42,7 +42,7 @@ pub struct TableKeys {
 }
 
 /// Reads and checks the keys and indexes of a CreateTable request.
-pub fn table_keys(body: &Value, on_demand: bool) -> Result<TableKeys, ApiError> {
+pub fn table_keys(body: &Document, on_demand: bool) -> Result<TableKeys, ApiError> {
     let definitions = Definitions::read(body)?;
     let elements = key_elements(body);
     if elements.len() > definitions.0.len() {
@@ -52,7 +52,7 @@ pub fn table_keys(body: &Value, on_demand: bool) -> Result<TableKeys, ApiError> 
     let keys = pair(&elements)?;
     let list = |name: &str| match body.get(name).filter(|list| !list.is_null()) {
         None => Ok(None),
-        Some(Value::Array(list)) if !list.is_empty() => Ok(Some(list.as_slice())),
+        Some(Document::Array(list)) if !list.is_empty() => Ok(Some(&list[..])),
         Some(_) => Err(invalid(format!("List of {name} is empty"))),
     };
     let local = list("LocalSecondaryIndexes")?;
@@ -69,7 +69,7 @@ pub fn table_keys(body: &Value, on_demand: bool) -> Result<TableKeys, ApiError> 
             "Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex",
         ));
     }
-    let all: Vec<(bool, &Value)> = local
+    let all: Vec<(bool, &Document)> = local
         .unwrap_or_default()
         .iter()
         .map(|index| (true, index))
@@ -119,7 +119,7 @@ pub fn table_keys(body: &Value, on_demand: bool) -> Result<TableKeys, ApiError> 
 }
 
 /// Reads and checks one global index; the throughput is the caller's to check.
-pub fn global_index(index: &Value, definitions: &Definitions) -> Result<NewIndex, ApiError> {
+pub fn global_index(index: &Document, definitions: &Definitions) -> Result<NewIndex, ApiError> {
     let keys = many(&key_elements(index))?;
     let provisioned = index_throughput::units(index);
     Ok(NewIndex { provisioned, ..new_index(index, false, &keys, definitions)? })
@@ -143,8 +143,8 @@ pub fn check_included<'a>(projections: impl Iterator<Item = &'a ProjectionRecord
 
 impl Definitions {
     /// Reads `AttributeDefinitions`.
-    pub fn read(body: &Value) -> Result<Self, ApiError> {
-        let list = body.get("AttributeDefinitions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    pub fn read(body: &Document) -> Result<Self, ApiError> {
+        let list = body.get("AttributeDefinitions").and_then(Document::as_array).unwrap_or_default();
         let mut seen = BTreeSet::new();
         let mut definitions = Vec::with_capacity(list.len());
         for definition in list {
@@ -226,8 +226,8 @@ impl Definitions {
 pub type KeyElement<'a> = (&'a str, &'a str);
 
 /// The elements of `KeySchema`.
-pub fn key_elements(holder: &Value) -> Vec<KeyElement<'_>> {
-    let elements = holder.get("KeySchema").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+pub fn key_elements(holder: &Document) -> Vec<KeyElement<'_>> {
+    let elements = holder.get("KeySchema").and_then(Document::as_array).unwrap_or_default();
     let element = |element| Some((input::text(element, "AttributeName")?, input::text(element, "KeyType")?));
     elements.iter().filter_map(element).collect()
 }
@@ -290,7 +290,7 @@ fn check_names(elements: &[KeyElement<'_>]) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn local_index(index: &Value, table_hash: &str, definitions: &Definitions) -> Result<NewIndex, ApiError> {
+fn local_index(index: &Document, table_hash: &str, definitions: &Definitions) -> Result<NewIndex, ApiError> {
     let name = input::text(index, "IndexName").unwrap_or_default();
     let keys = pair(&key_elements(index))?;
     if keys.range.is_empty() {
@@ -307,7 +307,7 @@ fn local_index(index: &Value, table_hash: &str, definitions: &Definitions) -> Re
 }
 
 fn new_index(
-    index: &Value,
+    index: &Document,
     local: bool,
     keys: &Keys,
     definitions: &Definitions,
@@ -324,12 +324,12 @@ fn new_index(
     })
 }
 
-fn projection(index: &Value) -> Result<ProjectionRecord, ApiError> {
-    let projection = index.get("Projection").unwrap_or(&Value::Null);
+fn projection(index: &Document) -> Result<ProjectionRecord, ApiError> {
+    let projection = index.get("Projection").unwrap_or(&Document::Null);
     let names: Option<Vec<&str>> = projection
         .get("NonKeyAttributes")
-        .and_then(Value::as_array)
-        .map(|names| names.iter().filter_map(Value::as_str).collect());
+        .and_then(Document::as_array)
+        .map(|names| names.iter().filter_map(Document::as_str).collect());
     let kind = input::text(projection, "ProjectionType");
     match (kind, names) {
         (None, _) => Err(invalid("Unknown ProjectionType: null")),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
 use strongroom_model::attribute::Item;
+use strongroom_model::document::Document;
 use strongroom_model::expression::{Condition, KeyConditions, hash_set_order};
 use strongroom_model::index::{IndexCondition, IndexSchema, Projected};
 use strongroom_model::key::{self as model_key, KeyAttribute, KeyError, KeySchema, KeyValue, SortCondition};
@@ -26,7 +26,7 @@ pub struct IndexSource {
 
 impl IndexSource {
     /// The index that `IndexName` names; none where the request reads the table.
-    pub fn named(table: &Arc<Table>, body: &Value) -> Result<Option<Self>, ApiError> {
+    pub fn named(table: &Arc<Table>, body: &Document) -> Result<Option<Self>, ApiError> {
         let Some(name) = input::text(body, "IndexName") else { return Ok(None) };
         let indexes = table.indexes();
         let Some(index) = indexes.by_name(name) else {

@@ -2,6 +2,7 @@
 //! billing mode does to it.
 
 use serde_json::{Value, json};
+use strongroom_model::document::Document;
 
 use super::index_definitions::invalid;
 use super::input;
@@ -12,7 +13,7 @@ use crate::engine::{IndexRecord, TableRecord, ThroughputRecord};
 use crate::wire::ApiError;
 
 /// The units of `ProvisionedThroughput` of an index that is made or updated.
-pub fn units(holder: &Value) -> Option<Units> {
+pub fn units(holder: &Document) -> Option<Units> {
     let units = holder.get("ProvisionedThroughput").filter(|units| !units.is_null())?;
     let unit = |name| input::integer(units, name).unwrap_or(0);
     Some((unit("ReadCapacityUnits"), unit("WriteCapacityUnits")))
@@ -20,7 +21,7 @@ pub fn units(holder: &Value) -> Option<Units> {
 
 /// The throughput of a new index, beside its provisioned units; `on_demand` is the table's billing mode.
 pub fn of_new_index(
-    definition: &Value,
+    definition: &Document,
     name: &str,
     units: Option<Units>,
     on_demand: bool,
@@ -33,7 +34,7 @@ pub fn of_new_index(
 }
 
 /// Refuses an `Update` that shows by itself that it asks for nothing.
-pub fn check_update(update: &Value, name: &str) -> Result<(), ApiError> {
+pub fn check_update(update: &Document, name: &str) -> Result<(), ApiError> {
     if input::has(update, "WarmThroughput") && Asked::of(update).warm == (None, None) {
         return Err(invalid(format!(
             "WarmThroughput must have at least one of ReadUnitsPerSecond or WriteUnitsPerSecond specified for index: \
@@ -46,7 +47,7 @@ pub fn check_update(update: &Value, name: &str) -> Result<(), ApiError> {
 /// The index as an `Update` leaves it; `on_demand` is the table's billing mode from now on.
 pub fn updated(
     index: IndexRecord,
-    update: &Value,
+    update: &Document,
     on_demand: bool,
     now_millis: i64,
 ) -> Result<IndexRecord, ApiError> {
@@ -107,11 +108,11 @@ pub fn switched(index: IndexRecord, on_demand: bool, now_millis: i64) -> IndexRe
 }
 
 /// Puts into UpdateTable's answer what the service still tells of the indexes that the request updates.
-pub fn answer_as_before(body: &Value, before: &TableRecord, now_millis: i64, description: &mut Value) {
-    let updates = body.get("GlobalSecondaryIndexUpdates").and_then(Value::as_array);
+pub fn answer_as_before(body: &Document, before: &TableRecord, now_millis: i64, description: &mut Value) {
+    let updates = body.get("GlobalSecondaryIndexUpdates").and_then(Document::as_array);
     for update in updates.into_iter().flatten().filter_map(|update| update.get("Update")) {
         let name = input::text(update, "IndexName");
-        let is_named = |shown: &&mut Value| input::text(shown, "IndexName") == name;
+        let is_named = |shown: &&mut Value| shown["IndexName"].as_str() == name;
         let shown = description["GlobalSecondaryIndexes"].as_array_mut();
         let Some(shown) = shown.and_then(|list| list.iter_mut().find(is_named)) else { continue };
         let Some(index) = before.indexes.iter().find(|index| Some(index.name.as_str()) == name) else {

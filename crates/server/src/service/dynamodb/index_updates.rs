@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use strongroom_model::document::Document;
 
 use super::index_definitions::{
     Definitions, GLOBAL_INDEXES_MAX, NameAndType, check_included, global_index, invalid, key_elements,
 };
-use super::throughput_rules::{Subject, check_quotas};
+use super::throughput_rules::{Asked, Subject, check_quotas};
 use super::{index_throughput, input};
 use crate::engine::{IndexRecord, IndexState, NewIndex, TableRecord};
 use crate::wire::ApiError;
@@ -19,18 +19,18 @@ pub struct IndexUpdates {
 }
 
 enum Action {
-    Create { name: String, definition: Value },
-    Update { name: String, update: Value },
+    Create { name: String, definition: Document },
+    Update { name: String, update: Document },
     Delete { name: String },
 }
 
 impl IndexUpdates {
     /// Reads and checks what the request alone shows.
-    pub fn read(body: &Value) -> Result<Self, ApiError> {
-        let list = body.get("GlobalSecondaryIndexUpdates").and_then(Value::as_array);
+    pub fn read(body: &Document) -> Result<Self, ApiError> {
+        let list = body.get("GlobalSecondaryIndexUpdates").and_then(Document::as_array);
         let mut actions = Vec::new();
         let mut names = BTreeSet::new();
-        for update in list.map_or(&[][..], Vec::as_slice) {
+        for update in list.unwrap_or_default() {
             let action = action(update)?;
             if !names.insert(action.name().to_owned()) {
                 return Err(invalid(format!(
@@ -42,7 +42,7 @@ impl IndexUpdates {
         }
         let updates = Self { actions, definitions: Definitions::read(body)? };
         if updates.actions.iter().any(|action| matches!(action, Action::Create { .. }))
-            && input::has(body, "WarmThroughput")
+            && Asked::of(body).warm != (None, None)
         {
             return Err(invalid(
                 "Create global secondary index cannot be specified when updating WarmThroughput",
@@ -160,8 +160,8 @@ impl Action {
     }
 }
 
-fn action(update: &Value) -> Result<Action, ApiError> {
-    let present: Vec<(&str, &Value)> = ["Create", "Update", "Delete"]
+fn action(update: &Document) -> Result<Action, ApiError> {
+    let present: Vec<(&str, &Document)> = ["Create", "Update", "Delete"]
         .into_iter()
         .filter_map(|kind| Some((kind, update.get(kind).filter(|action| !action.is_null())?)))
         .collect();
@@ -188,7 +188,7 @@ fn action(update: &Value) -> Result<Action, ApiError> {
 fn created(
     record: &TableRecord,
     name: &str,
-    definition: &Value,
+    definition: &Document,
     definitions: &Definitions,
     on_demand: bool,
 ) -> Result<NewIndex, ApiError> {
@@ -243,7 +243,7 @@ fn check_same_type(
     record: &TableRecord,
     name: &str,
     definitions: &Definitions,
-    definition: &Value,
+    definition: &Document,
 ) -> Result<(), ApiError> {
     let Some(given) = definitions.type_of(name) else { return Ok(()) };
     let table: (Vec<&NameAndType>, Vec<&NameAndType>) = (vec![&record.hash], record.range.iter().collect());

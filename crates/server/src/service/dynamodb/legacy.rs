@@ -3,8 +3,8 @@
 //! Each is read after [`expressions::check_parameters`](super::expressions::check_parameters) has refused to mix them
 //! with expressions. An empty map of conditions is as good as none.
 
-use serde_json::Value;
 use strongroom_model::attribute::AttributeValue;
+use strongroom_model::document::{Document, Object};
 use strongroom_model::expression::{
     AttributeComparison, AttributeUpdate, ComparisonOperator, Condition, ConditionalOperator, Expectation,
     KeyConditions, Projection, Update, UpdateAction, check_conditional_operator,
@@ -15,7 +15,7 @@ use super::input;
 use super::refused::Refused;
 
 /// The condition that `Expected` and `ConditionalOperator` are, if there is one.
-pub fn expected(body: &mut Value) -> Result<Option<Condition>, Refused> {
+pub fn expected(body: &mut Document) -> Result<Option<Condition>, Refused> {
     let expectations = entries(body, "Expected")
         .map(|(name, one)| expectation(name, one))
         .collect::<Result<Vec<_>, Refused>>()?;
@@ -25,7 +25,7 @@ pub fn expected(body: &mut Value) -> Result<Option<Condition>, Refused> {
 }
 
 /// The condition that `QueryFilter` or `ScanFilter` (`parameter`) and `ConditionalOperator` are, if there is one.
-pub fn filter(body: &mut Value, parameter: &str) -> Result<Option<Condition>, Refused> {
+pub fn filter(body: &mut Document, parameter: &str) -> Result<Option<Condition>, Refused> {
     let comparisons = comparisons(body, parameter)?;
     let count = comparisons.len();
     let condition = Condition::from_filter(comparisons, conditional_operator(body))?;
@@ -33,7 +33,7 @@ pub fn filter(body: &mut Value, parameter: &str) -> Result<Option<Condition>, Re
 }
 
 /// `KeyConditions`.
-pub fn key_conditions(body: &mut Value) -> Result<KeyConditions, Refused> {
+pub fn key_conditions(body: &mut Document) -> Result<KeyConditions, Refused> {
     let comparisons = comparisons(body, "KeyConditions")?;
     Ok(if input::has(body, "IndexName") {
         KeyConditions::from_comparisons_on_index(comparisons)?
@@ -43,7 +43,7 @@ pub fn key_conditions(body: &mut Value) -> Result<KeyConditions, Refused> {
 }
 
 /// The update that `AttributeUpdates` are, if there is anything to update.
-pub fn attribute_updates(body: &mut Value) -> Result<Option<Update>, Refused> {
+pub fn attribute_updates(body: &mut Document) -> Result<Option<Update>, Refused> {
     let updates = entries(body, "AttributeUpdates")
         .map(|(name, mut update)| {
             let action = match input::text(&update, "Action") {
@@ -62,8 +62,8 @@ pub fn attribute_updates(body: &mut Value) -> Result<Option<Update>, Refused> {
 }
 
 /// The projection that `AttributesToGet` is, if the request has it.
-pub fn attributes_to_get(body: &Value) -> Result<Option<Projection>, Refused> {
-    let Some(names) = body.get("AttributesToGet").and_then(Value::as_array) else { return Ok(None) };
+pub fn attributes_to_get(body: &Document) -> Result<Option<Projection>, Refused> {
+    let Some(names) = body.get("AttributesToGet").and_then(Document::as_array) else { return Ok(None) };
     let names = names
         .iter()
         .map(|name| checked_name(name.as_str().unwrap_or_default().to_owned()))
@@ -71,7 +71,7 @@ pub fn attributes_to_get(body: &Value) -> Result<Option<Projection>, Refused> {
     Ok(Some(Projection::from_attributes_to_get(&names)?))
 }
 
-fn conditional_operator(body: &Value) -> ConditionalOperator {
+fn conditional_operator(body: &Document) -> ConditionalOperator {
     match input::text(body, "ConditionalOperator") {
         Some("OR") => ConditionalOperator::Or,
         _ => ConditionalOperator::And,
@@ -79,14 +79,14 @@ fn conditional_operator(body: &Value) -> ConditionalOperator {
 }
 
 // The service looks at the operator when the conditions themselves are found good.
-fn present(body: &Value, condition: Condition, count: usize) -> Result<Option<Condition>, Refused> {
+fn present(body: &Document, condition: Condition, count: usize) -> Result<Option<Condition>, Refused> {
     if input::has(body, "ConditionalOperator") {
         check_conditional_operator(count)?;
     }
     Ok((count > 0).then_some(condition))
 }
 
-fn comparisons(body: &mut Value, parameter: &str) -> Result<Vec<AttributeComparison>, Refused> {
+fn comparisons(body: &mut Document, parameter: &str) -> Result<Vec<AttributeComparison>, Refused> {
     entries(body, parameter)
         .map(|(name, mut condition)| {
             let operator = input::text(&condition, "ComparisonOperator")
@@ -99,7 +99,7 @@ fn comparisons(body: &mut Value, parameter: &str) -> Result<Vec<AttributeCompari
         .collect()
 }
 
-fn expectation(name: String, mut expected: Value) -> Result<Expectation, Refused> {
+fn expectation(name: String, mut expected: Document) -> Result<Expectation, Refused> {
     Ok(Expectation {
         name: checked_name(name)?,
         value: input::take(&mut expected, "Value").map(attribute_value).transpose()?,
@@ -109,16 +109,16 @@ fn expectation(name: String, mut expected: Value) -> Result<Expectation, Refused
     })
 }
 
-fn values(condition: &mut Value) -> Result<Option<Vec<AttributeValue>>, Refused> {
+fn values(condition: &mut Document) -> Result<Option<Vec<AttributeValue>>, Refused> {
     match input::take(condition, "AttributeValueList") {
-        Some(Value::Array(values)) => {
-            values.into_iter().map(attribute_value).collect::<Result<_, _>>().map(Some)
+        Some(Document::Array(values)) => {
+            values.into_vec().into_iter().map(attribute_value).collect::<Result<_, _>>().map(Some)
         }
         _ => Ok(None),
     }
 }
 
-fn attribute_value(value: Value) -> Result<AttributeValue, Refused> {
+fn attribute_value(value: Document) -> Result<AttributeValue, Refused> {
     Ok(json::from_json_owned(value)?)
 }
 
@@ -129,10 +129,10 @@ fn checked_name(name: String) -> Result<String, Refused> {
     Ok(name)
 }
 
-fn entries(body: &mut Value, parameter: &str) -> impl Iterator<Item = (String, Value)> + use<> {
+fn entries(body: &mut Document, parameter: &str) -> impl Iterator<Item = (String, Document)> + use<> {
     let members = match input::take(body, parameter) {
-        Some(Value::Object(members)) => members,
-        _ => serde_json::Map::new(),
+        Some(Document::Object(members)) => members,
+        _ => Object::default(),
     };
-    members.into_iter()
+    members.into_iter().map(|(name, value)| (name.into_string(), value))
 }

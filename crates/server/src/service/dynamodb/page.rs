@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 use strongroom_model::attribute::Item;
+use strongroom_model::document::Document;
 use strongroom_model::expression::{Condition, Projection};
 use strongroom_model::key::KeySchema;
 use strongroom_model::{json as attribute_json, size, stored};
@@ -38,7 +39,7 @@ pub struct PageParameters {
 impl PageParameters {
     /// Reads what Query and Scan have in common; the expressions are parsed already.
     pub fn read(
-        body: &Value,
+        body: &Document,
         filter: Option<Condition>,
         projection: Option<Projection>,
     ) -> Result<Self, ApiError> {

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
 use strongroom_model::attribute::AttributeValue;
+use strongroom_model::document::Document;
 use strongroom_model::json;
 use strongroom_model::partiql::{Insert, PartiqlError, Returning, Statement, Write};
 
@@ -32,9 +32,9 @@ pub struct Prepared {
 }
 
 /// Takes `Parameters` out of a request.
-pub fn take_parameters(body: &mut Value) -> Result<Vec<AttributeValue>, ApiError> {
-    let Some(Value::Array(parameters)) = input::take(body, "Parameters") else { return Ok(Vec::new()) };
-    let parameters = parameters.into_iter().map(json::from_json_owned);
+pub fn take_parameters(body: &mut Document) -> Result<Vec<AttributeValue>, ApiError> {
+    let Some(Document::Array(parameters)) = input::take(body, "Parameters") else { return Ok(Vec::new()) };
+    let parameters = parameters.into_vec().into_iter().map(json::from_json_owned);
     parameters.collect::<Result<_, _>>().map_err(|error| Refused::from(error).in_older_words())
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
 use strongroom_model::attribute::Item;
+use strongroom_model::document::Document;
 use strongroom_model::expression::{Condition, ExpressionKind};
 use strongroom_model::{index, json, size, stored};
 
@@ -25,7 +25,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     Ok(write::answer(done, parameters.capacity, &found.record().name))
 }
 
-fn read(body: &mut Value) -> Result<(Item, WriteParameters, Option<Condition>), Refused> {
+fn read(body: &mut Document) -> Result<(Item, WriteParameters, Option<Condition>), Refused> {
     expressions::check_write_parameters(
         body,
         &["ConditionExpression"],

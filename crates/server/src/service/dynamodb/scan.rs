@@ -1,7 +1,7 @@
 //! Scan.
 
-use serde_json::Value;
 use strongroom_model::attribute::Item;
+use strongroom_model::document::Document;
 use strongroom_model::expression::ExpressionKind;
 use strongroom_model::key as model_key;
 
@@ -50,7 +50,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
 
 type Segment = (u32, u32);
 
-fn read(body: &mut Value) -> Result<(PageParameters, Option<Item>, Segment), Refused> {
+fn read(body: &mut Document) -> Result<(PageParameters, Option<Item>, Segment), Refused> {
     expressions::check_parameters(
         body,
         &["ProjectionExpression", "FilterExpression"],

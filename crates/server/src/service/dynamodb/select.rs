@@ -1,12 +1,12 @@
 //! `Select`: what a Query or Scan shows of the items it finds.
 
-use serde_json::Value;
+use strongroom_model::document::Document;
 
 use super::input;
 use crate::wire::ApiError;
 
 /// Refuses a `Select` that contradicts the other parameters of a Query or Scan.
-pub fn check(body: &Value) -> Result<(), ApiError> {
+pub fn check(body: &Document) -> Result<(), ApiError> {
     let projection =
         ["AttributesToGet", "ProjectionExpression"].into_iter().find(|name| input::has(body, name));
     let text = match (input::text(body, "Select"), projection) {
@@ -31,7 +31,7 @@ pub fn check(body: &Value) -> Result<(), ApiError> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -47,7 +47,7 @@ mod tests {
             (json!("SPECIFIC_ATTRIBUTES"), Some(MUST), Some(MUST), None),
             (json!("COUNT"), None, None, Some("only the Count")),
         ] {
-            let refusal = |body: Value| check(&body).err().map(|error| error.message);
+            let refusal = |body: Value| check(&body.into()).err().map(|error| error.message);
             let text = |text: Option<&str>| text.map(str::to_owned);
             assert_eq!(refusal(json!({ "Select": select })), text(on_table));
             assert_eq!(refusal(json!({"Select": select, "IndexName": "i"})), text(on_index));

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
+use strongroom_model::document::Document;
 
 use super::{input, resource};
 use crate::engine::{Engine, TableRecord};
@@ -39,11 +40,11 @@ pub async fn tag(engine: &Engine, request: &Request) -> Result<Output, ApiError>
 /// Runs UntagResource. Keys that no tag has are no error.
 pub async fn untag(engine: &Engine, request: &Request) -> Result<Output, ApiError> {
     let arn = resource::tagged_arn(request)?;
-    let keys = request.input.get("TagKeys").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let keys = request.input.get("TagKeys").and_then(Document::as_array).unwrap_or_default();
     if keys.is_empty() {
         return Err(ApiError::validation("Atleast one Tag Key needs to be provided as Input."));
     }
-    let keys: Vec<&str> = keys.iter().filter_map(Value::as_str).collect();
+    let keys: Vec<&str> = keys.iter().filter_map(Document::as_str).collect();
     keys.iter().try_for_each(|key| check_key(key))?;
     check_count(keys.len())?;
     let found = resource::tagged_table(engine, request, &arn)?;
@@ -67,8 +68,8 @@ pub fn list(engine: &Engine, request: &Request) -> Result<Output, ApiError> {
 }
 
 /// The tags of a request, each of them valid and no key twice.
-pub fn tags(requested: Option<&Value>) -> Result<BTreeMap<String, String>, ApiError> {
-    let requested = requested.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+pub fn tags(requested: Option<&Document>) -> Result<BTreeMap<String, String>, ApiError> {
+    let requested = requested.and_then(Document::as_array).unwrap_or_default();
     let mut tags = BTreeMap::new();
     for tag in requested {
         let key = input::text(tag, "Key").unwrap_or_default();

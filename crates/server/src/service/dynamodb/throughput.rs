@@ -1,6 +1,7 @@
 //! Billing mode, throughput and table class: what CreateTable and UpdateTable may ask for, and how it is described.
 
 use serde_json::{Value, json};
+use strongroom_model::document::Document;
 
 use super::create_table::provisioned;
 use super::index_definitions::invalid;
@@ -19,7 +20,7 @@ const CLASS_CHANGES_MAX: usize = 2;
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
 /// The options that CreateTable asks for; `units` are the provisioned ones, or none for on-demand.
-pub fn of_new_table(body: &Value, units: Option<Units>) -> Result<TableOptions, ApiError> {
+pub fn of_new_table(body: &Document, units: Option<Units>) -> Result<TableOptions, ApiError> {
     let asked = Asked::of(body);
     asked.check_on_demand_max(Subject::Table, units.is_some(), 1)?;
     let warm = asked.first_warm(Subject::Table, units)?;
@@ -28,7 +29,7 @@ pub fn of_new_table(body: &Value, units: Option<Units>) -> Result<TableOptions, 
 }
 
 /// Refuses an UpdateTable of several things that the service changes one at a time.
-pub fn check_one_concern(body: &Value) -> Result<(), ApiError> {
+pub fn check_one_concern(body: &Document) -> Result<(), ApiError> {
     let has = |name: &str| input::has(body, name) && !is_empty(body, name);
     let others = |name: &str, allowed: &[&str]| {
         CONCERNS.iter().any(|other| *other != name && !allowed.contains(other) && has(other))
@@ -52,19 +53,19 @@ pub fn check_one_concern(body: &Value) -> Result<(), ApiError> {
 }
 
 /// Whether UpdateTable asks for anything that this module changes.
-pub fn is_asked_for(body: &Value) -> bool {
+pub fn is_asked_for(body: &Document) -> bool {
     ["BillingMode", "ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput", "TableClass"]
         .iter()
         .any(|name| input::has(body, name) && !is_empty(body, name))
 }
 
 /// Whether the service shows the table as `UPDATING` while it does what is asked for.
-pub fn takes_time(body: &Value) -> bool {
+pub fn takes_time(body: &Document) -> bool {
     ["BillingMode", "ProvisionedThroughput", "TableClass"].iter().any(|name| input::has(body, name))
 }
 
 /// The table as UpdateTable leaves it.
-pub fn updated(body: &Value, record: &TableRecord, now_millis: i64) -> Result<TableRecord, ApiError> {
+pub fn updated(body: &Document, record: &TableRecord, now_millis: i64) -> Result<TableRecord, ApiError> {
     let mut options = record.options.clone();
     let units = updated_units(body, record, now_millis)?;
     let asked = Asked::of(body);
@@ -119,7 +120,7 @@ pub fn describe(record: &TableRecord, now_millis: i64, description: &mut Value) 
 }
 
 /// Puts into UpdateTable's answer what the service still, or only there, tells: the throughput as it was.
-pub fn answer_as_before(body: &Value, before: &TableRecord, now_millis: i64, description: &mut Value) {
+pub fn answer_as_before(body: &Document, before: &TableRecord, now_millis: i64, description: &mut Value) {
     if let (Some((reads, writes)), true) = (before.provisioned, input::has(body, "ProvisionedThroughput")) {
         description["ProvisionedThroughput"]["ReadCapacityUnits"] = json!(reads);
         description["ProvisionedThroughput"]["WriteCapacityUnits"] = json!(writes);
@@ -146,7 +147,7 @@ const CONCERNS: [&str; 8] = [
     "DeletionProtectionEnabled",
 ];
 
-fn updated_units(body: &Value, record: &TableRecord, now_millis: i64) -> Result<Option<Units>, ApiError> {
+fn updated_units(body: &Document, record: &TableRecord, now_millis: i64) -> Result<Option<Units>, ApiError> {
     let mode = input::text(body, "BillingMode");
     let gives_units = input::has(body, "ProvisionedThroughput");
     if mode == Some("PROVISIONED") && !gives_units {
@@ -202,10 +203,10 @@ fn on_demand_since_millis(record: &TableRecord) -> Option<i64> {
 
 // A structure without members, or an empty list, asks for nothing. Such a structure alone in a
 // request makes the service answer InternalFailure; here that request is told that it asks for nothing.
-fn is_empty(body: &Value, name: &str) -> bool {
+fn is_empty(body: &Document, name: &str) -> bool {
     match body.get(name) {
-        Some(Value::Object(members)) => members.is_empty() && name != "SSESpecification",
-        Some(Value::Array(elements)) => elements.is_empty(),
+        Some(Document::Object(members)) => members.is_empty() && name != "SSESpecification",
+        Some(Document::Array(elements)) => elements.is_empty(),
         _ => false,
     }
 }

@@ -4,6 +4,7 @@
 //! service of October 2026.
 
 use serde_json::{Value, json};
+use strongroom_model::document::Document;
 
 use super::index_definitions::invalid;
 use super::input;
@@ -37,7 +38,7 @@ pub struct Asked {
 
 impl Asked {
     /// Reads the members of a table or an index.
-    pub fn of(holder: &Value) -> Self {
+    pub fn of(holder: &Document) -> Self {
         let pair = |name: &str, read: &str, write: &str| match holder.get(name) {
             None => (None, None),
             Some(given) => (input::integer(given, read), input::integer(given, write)),

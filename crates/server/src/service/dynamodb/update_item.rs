@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use strongroom_model::attribute::Item;
+use strongroom_model::document::Document;
 use strongroom_model::expression::{Condition, ExpressionKind, Update};
 use strongroom_model::{index, json, size, stored};
 
@@ -26,7 +27,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     Ok(write::answer(done, parameters.capacity, &found.record().name))
 }
 
-fn read(body: &mut Value) -> Result<ItemChange, Refused> {
+fn read(body: &mut Document) -> Result<ItemChange, Refused> {
     expressions::check_write_parameters(
         body,
         &["UpdateExpression", "ConditionExpression"],

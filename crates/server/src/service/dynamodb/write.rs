@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use strongroom_model::attribute::Item;
+use strongroom_model::document::Document;
 use strongroom_model::expression::Condition;
 use strongroom_model::{json, stored};
 
@@ -27,7 +28,7 @@ pub struct WriteParameters {
 
 impl WriteParameters {
     /// Reads them.
-    pub fn read(body: &Value) -> Self {
+    pub fn read(body: &Document) -> Self {
         Self {
             return_values: input::text(body, "ReturnValues").unwrap_or("NONE").to_owned(),
             return_on_failure: input::text(body, "ReturnValuesOnConditionCheckFailure") == Some("ALL_OLD"),
@@ -37,7 +38,7 @@ impl WriteParameters {
     }
 
     /// Reads them for PutItem and DeleteItem, which have no updated attributes to return.
-    pub fn read_of_whole_item(body: &Value) -> Result<Self, Refused> {
+    pub fn read_of_whole_item(body: &Document) -> Result<Self, Refused> {
         let parameters = Self::read(body);
         if !matches!(parameters.return_values.as_str(), "NONE" | "ALL_OLD") {
             return Err(Refused::rule("ReturnValues can only be ALL_OLD or NONE"));

@@ -25,18 +25,21 @@ pub(super) struct Call<'a> {
     /// Goes into the event once the call is over.
     pub additional_data: Value,
     request: &'a Request,
+    input: &'a Value,
     resources: Vec<String>,
     is_recorded: bool,
 }
 
 impl<'a> Call<'a> {
-    pub fn new(kms: &'a Arc<Kms>, request: &'a Request) -> Result<Self, ApiError> {
+    /// `input` is the request's.
+    pub fn new(kms: &'a Arc<Kms>, request: &'a Request, input: &'a Value) -> Result<Self, ApiError> {
         let place = Place::of(&request.caller)?;
         Ok(Self {
             kms,
             place,
             additional_data: Value::Null,
             request,
+            input,
             resources: Vec::new(),
             is_recorded: false,
         })
@@ -52,7 +55,7 @@ impl<'a> Call<'a> {
 
     /// A member of the input; `None` also for a null.
     pub fn member(&self, name: &str) -> Option<&'a Value> {
-        self.request.input.get(name).filter(|value| !value.is_null())
+        self.input.get(name).filter(|value| !value.is_null())
     }
 
     pub fn string(&self, name: &str) -> Option<&'a str> {
@@ -210,7 +213,7 @@ impl<'a> Call<'a> {
             actor: Actor::User(self.caller().clone()),
             request_id: Arc::clone(&self.request.id),
             is_read_only: is_read_only(self.operation()),
-            request_parameters: request_parameters(&self.request.input),
+            request_parameters: request_parameters(self.input),
             response_elements,
             additional_data: self.additional_data.clone(),
             resources: self.resources.clone(),

@@ -39,6 +39,8 @@ mod tests;
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use self::call::Call;
 use super::{Output, Request};
 use crate::kms::Kms;
@@ -47,7 +49,8 @@ use crate::wire::ApiError;
 /// Runs one call to its end: effect, audit event, answer.
 pub async fn dispatch(kms: &Arc<Kms>, request: &Request) -> Result<Output, ApiError> {
     kms.settle().await?;
-    let mut call = Call::new(kms, request)?;
+    let input = Value::from(request.input.clone());
+    let mut call = Call::new(kms, request, &input)?;
     let outcome = match request.operation {
         "CancelKeyDeletion" => cancel_key_deletion::run(&mut call).await,
         "CreateAlias" => create_alias::run(&mut call).await,
@@ -90,5 +93,6 @@ pub async fn dispatch(kms: &Arc<Kms>, request: &Request) -> Result<Output, ApiEr
 
 /// Records a call that was refused before it reached its action.
 pub async fn record_refused(kms: &Arc<Kms>, request: &Request, error: &ApiError) -> Result<(), ApiError> {
-    Ok(Call::new(kms, request)?.finish_refused(error).await?)
+    let input = Value::from(request.input.clone());
+    Ok(Call::new(kms, request, &input)?.finish_refused(error).await?)
 }

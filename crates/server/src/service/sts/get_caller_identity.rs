@@ -43,15 +43,15 @@ mod tests {
             connection: 1,
         };
         let operation = "GetCallerIdentity";
-        let mut request =
-            Request { caller, id: "id".into(), operation, input: json!({}), reached: Reached::default() };
+        let input = json!({}).into();
+        let mut request = Request { caller, id: "id".into(), operation, input, reached: Reached::default() };
         let identity = json!({
             "UserId": "AIDAEXAMPLE",
             "Account": "111122223333",
             "Arn": "arn:aws:iam::111122223333:user/Alice",
         });
         assert_eq!(run(&request), Ok(identity));
-        request.input = json!({"Foo": "1"});
+        request.input = json!({"Foo": "1"}).into();
         let unknown = "unknown member `Foo` in a request to GetCallerIdentity";
         assert_eq!(run(&request), Err(ApiError::validation(unknown)));
     }
