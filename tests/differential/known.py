@@ -297,6 +297,13 @@ KNOWN = [
                theirs=f"(?!{VALIDATION}Invalid [A-Za-z]+Expression).*"),
     ),
     Known(
+        "a Query's filter is looked at before its key condition",
+        "The key condition is read first.",
+        DYNALITE,
+        errors(ours=f"{VALIDATION}Invalid KeyConditionExpression: .*", theirs=f"{VALIDATION}Invalid (Filter|Projection)Expression: .*",
+               operation="Query"),
+    ),
+    Known(
         "what a request says by itself is looked at late",
         "What can be told from the request alone is looked at in the order of dynalite's validations, before the table and its keys.",
         "dynalite, validations",
