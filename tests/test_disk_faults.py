@@ -177,6 +177,31 @@ def test_a_vanished_directory(own_server):
     assert expected <= set(scan_all(own_server.dynamodb, table))
 
 
+@pytest.mark.parametrize("part", ["table", "log", "system"])
+def test_a_vanished_folder_of_the_data_directory(own_server, part):
+    """A folder within the data directory is moved away: no empty one is started in its place, nothing is acknowledged
+    into it; put back, all is there, without a restart and after one."""
+    table = create_table(own_server.dynamodb)
+    written = fill(own_server.dynamodb, table, 25)
+    [folder] = (own_server.data / "store" / "tables").iterdir()
+    folder = {"table": folder, "log": folder / "wal", "system": own_server.data / "store" / "system"}[part]
+    away = own_server.data.parent / "away"
+    os.rename(folder, away)
+    for _ in range(3):
+        if part == "system":
+            assert error_of(own_server.kms.create_key)[0] == "KMSInternalException"
+        else:
+            assert put(own_server, table, "while away") == "InternalServerError"
+    assert not folder.exists(), list(folder.rglob("*"))
+    assert f"the folder `{folder.relative_to(own_server.data / 'store')}" in own_server.output(), own_server.output()
+    os.rename(away, folder)
+    wait_until(lambda: put(own_server, table, "after") is None, "writes are served again", 30, 0.3)
+    wait_until(lambda: error_of(own_server.kms.create_key) is None, "keys can be made again", 30, 0.3)
+    for _ in range(2):
+        assert set(written) | {"after"} <= set(scan_all(own_server.dynamodb, table))
+        own_server.restart()
+
+
 def test_a_data_directory_that_cannot_be_made(make_server, tmp_path):
     blocked = tmp_path / "a-file"
     blocked.write_text("in the way")

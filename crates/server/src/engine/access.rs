@@ -20,7 +20,7 @@ use strongroom_seal::store::SealedStore;
 use super::callers::{Callers, Standing};
 use super::catalogue::Engine;
 use super::key_filter::KeyFilter;
-use super::lifecycle::unavailable;
+use super::lifecycle::{FOLDERS, FOLDERS_MAYBE_EMPTY, unavailable};
 use super::open_table::OpenTable;
 use super::record::TableRecord;
 use super::table::{Opening, Table};
@@ -178,8 +178,13 @@ impl Engine {
         let data_keys = Arc::new(data_keys);
         let store = SealedStore::new(self.store(), Arc::clone(&data_keys), Arc::clone(&self.parts.random));
         let cache = Arc::clone(&self.parts.block_cache);
-        let database =
-            Database::open(&record.folder(), Arc::new(store), cache, &self.parts.place.doors).await?;
+        let place = &self.parts.place;
+        // One that is never empty and is gone is not made anew: what is put back would find it in its place.
+        let folders = if record.manifest_id == 0 { FOLDERS } else { FOLDERS_MAYBE_EMPTY };
+        place
+            .mend_folders(&record.folder(), folders)
+            .map_err(|error| StorageError::Unavailable(error.to_string()))?;
+        let database = Database::open(&record.folder(), Arc::new(store), cache, &place.doors).await?;
         let item_cache = Arc::clone(&self.item_cache);
         let mut seed = [0; 16];
         self.parts.random.fill(&mut seed);

@@ -307,7 +307,9 @@ pub(super) fn wrapped(key_arn: &str, ciphertext: Vec<u8>) -> WrappedTableKey {
 }
 
 /// The folders below a table's own, made and synced before anything is written into them.
-const FOLDERS: &[&str] = &["keyring", "wal", "manifest", "compacted", "compactions"];
+pub(super) const FOLDERS: &[&str] = &["keyring", "wal", "manifest", "compacted", "compactions"];
+/// Those that hold nothing in a table that was opened and has no sorted run.
+pub(super) const FOLDERS_MAYBE_EMPTY: &[&str] = &["compacted", "compactions"];
 
 pub(super) fn unavailable(error: object_store::Error) -> StorageError {
     StorageError::Unavailable(error.to_string())

@@ -1,8 +1,8 @@
 //! The local store, as long as its directory is still the one that was opened.
 //!
-//! The local store makes folders that are missing. If the data directory is
-//! moved away under a running server, it would start an empty one in its place
-//! and acknowledge writes into it. Each call looks first; and as the directory may
+//! The local store makes folders that are missing. If the data directory or
+//! a folder in it is moved away under a running server, it would start an empty one
+//! in its place and acknowledge writes into it. Each call looks first; and as the directory may
 //! be moved in the next moment, a write counts once its object is found in the
 //! directory that was opened, wherever that is now.
 
@@ -64,17 +64,38 @@ impl OwnDirectory {
             self.make_folder(&prefix.join(folder))?;
         }
         for folder in above.into_iter().chain([std::path::Path::new(".")]) {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            rustix::fs::fsync(rustix::fs::openat(&*self.opened, folder, flags, Mode::empty())?)?;
+            self.sync_folder(folder)?;
         }
         Ok(())
     }
 
-    fn make_folder(&self, folder: &std::path::Path) -> io::Result<()> {
+    /// Makes those of `folders` in the folder `prefix`, which must be there, that are missing: a copy of the directory
+    /// may have left out what is empty.
+    pub fn mend_folders(&self, prefix: &str, folders: &[&str]) -> io::Result<()> {
+        self.check()?;
+        let prefix = std::path::Path::new(prefix);
+        let mut made = false;
+        for folder in folders {
+            made |= self.make_folder(&prefix.join(folder))?;
+        }
+        if made {
+            self.sync_folder(prefix)?;
+        }
+        Ok(())
+    }
+
+    // Whether it was missing.
+    fn make_folder(&self, folder: &std::path::Path) -> io::Result<bool> {
         match rustix::fs::mkdirat(&*self.opened, folder, Mode::from_raw_mode(0o777)) {
-            Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
+            Ok(()) => Ok(true),
+            Err(rustix::io::Errno::EXIST) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn sync_folder(&self, folder: &std::path::Path) -> io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(rustix::fs::fsync(rustix::fs::openat(&*self.opened, folder, flags, Mode::empty())?)?)
     }
 
     /// Removes what is left of a folder whose objects are deleted.
@@ -92,6 +113,20 @@ impl OwnDirectory {
             _ => Err(final_error(format!(
                 "the data directory `{}` is not the one that was opened; put it back, or restart the server",
                 self.root.display()
+            ))),
+        }
+    }
+
+    // A folder that was there when the database was opened and is gone is not made anew either: what was written into
+    // it would lie where the next start looks for everything, and finds nothing else.
+    fn check_writable(&self, location: &Path) -> Result<()> {
+        self.check()?;
+        let Some((folder, _)) = location.as_ref().rsplit_once('/') else { return Ok(()) };
+        match rustix::fs::statat(&self.opened, folder, AtFlags::empty()) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(final_error(format!(
+                "the folder `{folder}` of the data directory is missing ({error}), so `{location}` is not written; put \
+                 it back"
             ))),
         }
     }
@@ -160,7 +195,7 @@ impl std::fmt::Display for OwnDirectory {
 #[deny(clippy::missing_trait_methods)]
 impl ObjectStore for OwnDirectory {
     async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
-        self.check()?;
+        self.check_writable(location)?;
         let put = self.inner.put_opts(location, payload, opts).await?;
         self.check_written(location)?;
         Ok(put)
@@ -171,7 +206,7 @@ impl ObjectStore for OwnDirectory {
         location: &Path,
         opts: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        self.check()?;
+        self.check_writable(location)?;
         let inner = self.inner.put_multipart_opts(location, opts).await?;
         Ok(Box::new(OwnUpload { inner, opened: Arc::clone(&self.opened), location: location.clone() }))
     }
@@ -217,13 +252,13 @@ impl ObjectStore for OwnDirectory {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.check()?;
+        self.check_writable(to)?;
         self.inner.copy_opts(from, to, options).await?;
         self.check_written(to)
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        self.check()?;
+        self.check_writable(to)?;
         self.inner.rename_opts(from, to, options).await?;
         self.check_written(to)
     }
@@ -244,6 +279,9 @@ mod tests {
         fs::create_dir(&here).unwrap();
         let store = OwnDirectory::open(here.clone()).unwrap();
         let path = Path::from("a/b");
+        let error = store.put(&path, "1".into()).await.unwrap_err();
+        assert!(error.to_string().contains("the folder `a`") && !here.join("a").exists(), "{error}");
+        store.make_folders("a", &[]).unwrap();
         store.put(&path, "1".into()).await.unwrap();
         fs::rename(&here, &away).unwrap();
         let error = store.put(&path, "2".into()).await.unwrap_err();
@@ -263,7 +301,11 @@ mod tests {
             store.make_folders("tables/1", &["wal", "manifest"]).unwrap();
         }
         assert!(here.join("tables/1/wal").is_dir() && here.join("tables/1/manifest").is_dir());
+        fs::remove_dir(here.join("tables/1/wal")).unwrap();
+        store.mend_folders("tables/1", &["wal"]).unwrap();
+        assert!(here.join("tables/1/wal").is_dir());
         store.remove_folder("tables/1").unwrap();
+        assert!(store.mend_folders("tables/1", &["wal"]).is_err());
         assert!(here.join("tables").is_dir() && !here.join("tables/1").exists());
     }
 }

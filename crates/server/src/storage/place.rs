@@ -156,6 +156,11 @@ impl Place {
         self.own.as_ref().map_or(Ok(()), |own| own.make_folders(prefix, folders))
     }
 
+    /// Makes what is missing of `folders` in the folder `prefix`, which must be there, before a database is opened in it.
+    pub fn mend_folders(&self, prefix: &str, folders: &[&str]) -> io::Result<()> {
+        self.own.as_ref().map_or(Ok(()), |own| own.mend_folders(prefix, folders))
+    }
+
     /// Removes what is left of a folder whose objects are deleted.
     pub fn remove_folder(&self, prefix: &str) -> io::Result<()> {
         self.own.as_ref().map_or(Ok(()), |own| own.remove_folder(prefix))

@@ -67,6 +67,8 @@ pub const FOLDER: &str = "system";
 pub const MATERIALS: &str = "system/materials";
 
 const FOLDERS: &[&str] = &["keyring", "wal", "manifest", "compacted", "compactions", "materials"];
+// Those that a copy of the data directory may have left out.
+const FOLDERS_MAYBE_EMPTY: &[&str] = &["compacted", "compactions", "materials"];
 
 impl SystemStore {
     /// Opens the system store of `place`, or makes the first one. A wrong root key changes nothing.
@@ -78,7 +80,10 @@ impl SystemStore {
         random: &Arc<dyn Random>,
     ) -> Result<Self, SystemError> {
         let data_keys = match Self::data_keys(place, provider).await? {
-            Some(data_keys) => data_keys,
+            Some(data_keys) => {
+                place.mend_folders(FOLDER, FOLDERS_MAYBE_EMPTY)?;
+                data_keys
+            }
             None => Self::create(place, provider, clock, &**random).await?,
         };
         let sealed = SealedStore::new(Arc::clone(&place.store), Arc::new(data_keys), Arc::clone(random));
