@@ -154,6 +154,36 @@ def test_starting_on_a_read_only_disk(server_on_disk):
     assert "read-only" in text, text
 
 
+def fill_to(place, free):
+    """Fills a small disk up to `free` blocks of 4 KiB."""
+    ballast = place / "ballast"
+    with open(ballast, "wb", buffering=0) as file:
+        try:
+            while file.write(b"x" * 4096):
+                pass
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
+        file.truncate(file.tell() - 4096 * free)
+    return ballast
+
+
+@pytest.mark.parametrize("dev", [True, False])
+def test_a_first_start_on_a_full_disk(make_server, small_disk, dev):
+    """It fails, and says why, wherever it is cut short; once there is room the next one works."""
+    for free in range(14):
+        server = make_server(f"server-{free}", dev=dev, data=small_disk / f"data-{free}")
+        server.root_key = small_disk / f"root-{free}.key"
+        ballast = fill_to(small_disk, free)
+        try:
+            server.start()
+        except AssertionError as error:
+            assert "no space" in str(error).lower() or "full" in str(error).lower(), error
+        server.kill()
+        ballast.unlink()
+        server.start()
+        server.stop()
+
+
 def test_a_vanished_directory(own_server):
     """The data directory is moved away under the running server: an error, no hang; moved back, all is there."""
     table = create_table(own_server.dynamodb)

@@ -91,7 +91,11 @@ pub fn create(path: &Path, data_dir: Option<&Path>, random: &dyn Random) -> Resu
     let mut digits = Zeroizing::new(crate::primitive::hex::encode(key.expose()));
     digits.push('\n');
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-    file.write_all(digits.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    if let Err(error) = file.write_all(digits.as_bytes()).and_then(|()| file.sync_all()) {
+        // On a full disk a file without a key would stay, and stop every later start.
+        let _ = fs::remove_file(path);
+        return Err(failed(error));
+    }
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = directory.unwrap_or(Path::new("."));
     File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;

@@ -1,8 +1,8 @@
 //! Creating and deleting tables.
 //!
 //! A table exists once its row is in the catalogue, and is gone once its row
-//! is. An interrupted deletion is finished by the next start. An interrupted
-//! creation leaves a folder with a keyring and no data, which `verify` tells of:
+//! is. An interrupted deletion is finished by the next start. A creation that a
+//! crash interrupts leaves a folder with a keyring and no data, which `verify` tells of:
 //! nothing distinguishes it from a table whose row was lost, so nothing removes it.
 
 use std::collections::BTreeMap;
@@ -156,7 +156,10 @@ impl Engine {
                 Ok(table)
             }
             Err(error) => {
-                // No table is left behind, nor a grant for it.
+                // No table is left behind, nor a grant for it; no row names what was made.
+                if let Err(error) = self.clear_objects(&record).await {
+                    tracing::warn!(table = %record.id, %error, "the folder of a table that was not made stays");
+                }
                 self.retire_grants(&record.protection, &context).await;
                 Err(error)
             }

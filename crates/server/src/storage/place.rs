@@ -55,7 +55,7 @@ pub struct Place {
     root: Option<PathBuf>,
     // The same store as the directory it is.
     own: Option<Arc<OwnDirectory>>,
-    _lock: Option<File>,
+    _locks: Vec<File>,
 }
 
 /// Why a place cannot be used.
@@ -116,7 +116,7 @@ impl Place {
 
     /// A place over a store of the caller's, which holds sealed objects only and belongs to this process alone.
     pub fn over(store: Arc<dyn ObjectStore>, doors: Doors) -> Self {
-        Self { store, doors, root: None, own: None, _lock: None }
+        Self { store, doors, root: None, own: None, _locks: Vec::new() }
     }
 
     /// Opens a directory that must exist already, to read it only: not a byte of it changes.
@@ -143,7 +143,7 @@ impl Place {
         }
         check_format(&found, path)?;
         let own = OwnDirectory::open(path.join("store")).map_err(io_error)?;
-        Ok(Self::of_directory(own, path, lock))
+        Ok(Self::of_directory(own, path, lock.into_iter().collect()))
     }
 
     /// The directory, or `None` in memory.
@@ -178,6 +178,11 @@ impl Place {
         let lock =
             OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(io_error)?;
         take_lock(&lock, path)?;
+        // The file could be deleted, and a second one locked. (Not every file system locks directories.)
+        let itself = File::open(path).map_err(io_error)?;
+        if let Err(error @ PlaceError::InUse(_)) = take_lock(&itself, path) {
+            return Err(error);
+        }
         match fs::read_to_string(&format_path) {
             Ok(found) => check_format(&found, path)?,
             // The first start writes it before anything else.
@@ -197,17 +202,17 @@ impl Place {
         }
         remove_unfinished(&store_root).map_err(io_error)?;
         let own = OwnDirectory::open(store_root).map_err(io_error)?;
-        Ok(Self::of_directory(own, path, Some(lock)))
+        Ok(Self::of_directory(own, path, vec![lock, itself]))
     }
 
-    fn of_directory(own: OwnDirectory, path: &Path, lock: Option<File>) -> Self {
+    fn of_directory(own: OwnDirectory, path: &Path, locks: Vec<File>) -> Self {
         let own = Arc::new(own);
         Self {
             store: Arc::clone(&own) as Arc<dyn ObjectStore>,
             doors: Doors::default(),
             root: Some(path.to_owned()),
             own: Some(own),
-            _lock: lock,
+            _locks: locks,
         }
     }
 }
@@ -229,10 +234,13 @@ fn check_format(found: &str, path: &Path) -> Result<(), PlaceError> {
     Err(PlaceError::Format { path: path.to_owned(), found: found.trim().to_owned() })
 }
 
+// All of it or nothing: a full disk, or a start that is cut short, must not leave a file without content.
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let new = path.with_extension("new");
+    let mut file = File::create(&new)?;
     file.write_all(bytes)?;
-    file.sync_all()
+    file.sync_all()?;
+    fs::rename(new, path)
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {
@@ -265,6 +273,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let setting = DataSetting::Directory(folder.path().join("data"));
         let first = Place::open(&setting).unwrap();
+        assert!(matches!(Place::open(&setting), Err(PlaceError::InUse(_))));
+        fs::remove_file(folder.path().join("data/LOCK")).unwrap();
         assert!(matches!(Place::open(&setting), Err(PlaceError::InUse(_))));
         drop(first);
         Place::open(&setting).unwrap();

@@ -234,8 +234,10 @@ fn write(path: &Path, mode: u32, text: &str) -> Result<(), TlsError> {
             _ => {}
         }
         let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).inspect_err(|_| {
+            // On a full disk a file without content would stay, and stop every later start.
+            let _ = std::fs::remove_file(path);
+        })
     };
     written().map_err(|source| TlsError::Write { path: path.to_owned(), source })
 }
