@@ -379,7 +379,7 @@ KNOWN = [
     ),
     Known(
         "a SELECT on an index may name an empty key",
-        "No key is empty.",
+        "A key is never empty, and whoever names an empty one is told.",
         "AWS, developer guide: primary key",
         errors(ours=f"{VALIDATION}{KEY_CONDITION_TEXTS}", theirs=None, operation="ExecuteStatement"),
     ),
