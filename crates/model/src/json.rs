@@ -55,6 +55,7 @@ pub fn from_json_owned(value: impl Into<Document>) -> Result<AttributeValue, Val
 
 /// Reads one attribute value; [`from_json_owned`] of a [`Document`] is faster.
 pub fn from_json(value: &Value) -> Result<AttributeValue, ValueError> {
+    check_copiable(value)?;
     from_json_owned(value.clone())
 }
 
@@ -67,7 +68,22 @@ pub fn item_from_json_owned(value: impl Into<Document>) -> Result<Item, ValueErr
 
 /// Reads an item or a key; [`item_from_json_owned`] of a [`Document`] is faster.
 pub fn item_from_json(value: &Value) -> Result<Item, ValueError> {
+    check_copiable(value)?;
     item_from_json_owned(value.clone())
+}
+
+// A copy goes as deep as the value, and so does the stack. What was parsed is never that deep; what was built may be.
+fn check_copiable(value: &Value) -> Result<(), ValueError> {
+    fn is_deeper(value: &Value, levels: usize) -> bool {
+        let below = |value: &Value| levels == 0 || is_deeper(value, levels - 1);
+        match value {
+            Value::Array(elements) => elements.iter().any(below),
+            Value::Object(members) => members.values().any(below),
+            _ => false,
+        }
+    }
+    // An attribute value takes two levels of JSON for one of its own.
+    if is_deeper(value, 4 * NESTING_MAX) { Err(nesting_exceeded()) } else { Ok(()) }
 }
 
 /// The value as JSON.
