@@ -230,7 +230,7 @@ async fn a_request_in_flight_finishes_while_idle_connections_close() {
 #[tokio::test]
 async fn health_and_the_development_clock() {
     let server = start(Limits::default()).await;
-    for (path, text) in [("/", "healthy: dynamodb"), ("/health", "healthy"), ("/ready", "ready")] {
+    for (path, text) in [("/", "healthy: localhost"), ("/health", "healthy"), ("/ready", "ready")] {
         let request = Request::get(path).header("host", "localhost").body(Full::default()).unwrap();
         let (status, _, body) = exchange(server.address(), false, request).await;
         assert_eq!(status, StatusCode::OK);
