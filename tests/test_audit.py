@@ -300,7 +300,8 @@ def r44_a_call_that_no_action_has_seen_is_in_the_trail(server, operation, body, 
     event = trail.events(server, operation)[-1]
     assert COMMON <= set(event)
     assert event["errorCode"] == code
-    assert event.get("errorMessage", "") == answer.get("message", "")[:1024]
+    told = answer.get("message", answer.get("Message", ""))
+    assert event.get("errorMessage", "") == told[:1024]
     assert event["requestID"] == headers["x-amzn-requestid"]
     assert event["userIdentity"]["accessKeyId"] == server.access_key
     assert (event["requestParameters"], event["responseElements"], event["resources"]) == (None, None, [])
