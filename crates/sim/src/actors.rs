@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::estate::{Estate, MAIN, PASSING};
+use crate::indexes::PASSING_INDEX;
 use crate::items::{Client, Heard, Place, Violation};
 use crate::random::Dice;
 use crate::register::Action;
@@ -31,6 +32,8 @@ pub enum Role {
     Warden,
     /// Creates and deletes a table.
     Builder,
+    /// Creates, deletes and reads indexes of the main table.
+    Gardener,
 }
 
 impl Actor {
@@ -44,6 +47,7 @@ impl Actor {
                 Role::Worker => self.work_on_items().await?,
                 Role::Warden => self.guard_keys().await?,
                 Role::Builder => self.build().await?,
+                Role::Gardener => self.tend_indexes().await?,
             }
         }
         Ok(())
@@ -170,6 +174,14 @@ impl Actor {
             _ => {}
         }
         Ok(())
+    }
+
+    async fn tend_indexes(&self) -> Result<(), Violation> {
+        match self.dice.below(4) {
+            0 | 1 => self.client.update_index(self.dice.chance(2, 3)).await,
+            2 => self.client.glance_at_index(PASSING_INDEX).await,
+            _ => self.client.glance_at_index("by-value").await,
+        }
     }
 
     async fn rest(&self, millis: u64) {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::actors::BATCH;
 use crate::estate::{Estate, MAIN, PASSING};
 use crate::fault::Plan;
+use crate::indexes::check_entries;
 use crate::items::{Client, Heard, Place, Violation, state};
 use crate::register::{Action, State};
 use crate::server::Reply;
@@ -75,6 +76,7 @@ impl Auditor {
                 other => return Err(format!("Scan of {table}: {other:?}")),
             }
         }
+        whole &= self.check_indexes().await?;
         if !whole {
             return Ok(None);
         }
@@ -111,6 +113,49 @@ impl Auditor {
         Ok(())
     }
 
+    // Whatever went wrong while they were made, removed and written to, indexes are what the items make of them.
+    async fn check_indexes(&self) -> Result<bool, Violation> {
+        if !self.estate.main_exists() {
+            return Ok(true);
+        }
+        let mut waited_secs = 0;
+        let indexes = loop {
+            if let Some(indexes) = self.client.indexes_at_rest().await? {
+                break indexes;
+            }
+            if waited_secs == INDEXES_REST_SECS {
+                return match self.damaged.is_empty() {
+                    true => Err("the work on an index never ends".to_owned()),
+                    false => Ok(false),
+                };
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            waited_secs += 1;
+        };
+        let Some(items) = self.scan_main(None).await? else { return Ok(false) };
+        for index in indexes {
+            let name = index["IndexName"].as_str().ok_or("an index has a name")?;
+            let Some(entries) = self.scan_main(Some(name)).await? else { return Ok(false) };
+            check_entries(&index, &items, &entries)?;
+        }
+        Ok(true)
+    }
+
+    // All items of the main table or entries of one of its indexes, or none where damage keeps them from being read.
+    async fn scan_main(&self, index: Option<&str>) -> Result<Option<Vec<Value>>, Violation> {
+        let mut input = json!({"TableName": MAIN});
+        if let Some(index) = index {
+            input["IndexName"] = json!(index);
+        }
+        match self.client.server.dynamodb(self.client.actor, "Scan", input).await {
+            Reply::Answer(answer) if answer["LastEvaluatedKey"].is_null() => {
+                Ok(Some(answer["Items"].as_array().ok_or("a Scan answers with items")?.clone()))
+            }
+            Reply::Failed(error) => self.done(Heard::Failed(error), index.unwrap_or(MAIN)).map(|_| None),
+            other => Err(format!("Scan of {index:?}: {other:?}")),
+        }
+    }
+
     fn done(&self, heard: Heard, what: &str) -> Result<bool, Violation> {
         match heard {
             Heard::Done => Ok(true),
@@ -120,6 +165,9 @@ impl Auditor {
         }
     }
 }
+
+/// How long the work on an index of a few items may take when nothing goes wrong.
+const INDEXES_REST_SECS: u32 = 120;
 
 fn collect(table: &str, answer: &Value, states: &mut BTreeMap<String, State>) -> Result<(), Violation> {
     for item in answer["Items"].as_array().ok_or("a Scan answers with items")? {

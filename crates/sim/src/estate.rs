@@ -5,6 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
+use crate::indexes;
 use crate::items::{Client, Violation};
 use crate::server::Reply;
 
@@ -84,7 +85,7 @@ impl Client {
         }
     }
 
-    /// CreateTable under a key, or under the service's own.
+    /// CreateTable under a key, or under the service's own; the main table has indexes.
     pub async fn create_table(&self, name: &str, key: Option<&str>) -> Reply {
         let mut input = json!({
             "TableName": name,
@@ -100,6 +101,11 @@ impl Client {
         });
         if let Some(key) = key {
             input["SSESpecification"] = specification(key);
+        }
+        if name == MAIN
+            && let (Some(input), Value::Object(indexes)) = (input.as_object_mut(), indexes::of_new_table())
+        {
+            input.extend(indexes);
         }
         self.server.dynamodb(self.actor, "CreateTable", input).await
     }

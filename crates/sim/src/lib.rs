@@ -3,8 +3,8 @@
 //!
 //! From the bottom up: `random`, `clock` and `history` are the doors of a deterministic world; `disk` is what
 //! survives a crash, `fault` says which of its calls goes wrong and `faulty_store` makes it so; `server` is one
-//! run of the server, `world` all of them; `register` and `oracle` are the model; `items` and
-//! `estate` are what actors can call, `actors` what they do, `audit` what must hold afterwards, `workload` a
+//! run of the server, `world` all of them; `register` and `oracle` are the model; `items`,
+//! `indexes` and `estate` are what actors can call, `actors` what they do, `audit` what must hold afterwards, `workload` a
 //! seed's whole life.
 //!
 //! # What follows from the seed
@@ -32,6 +32,7 @@ pub mod estate;
 pub mod fault;
 pub mod faulty_store;
 pub mod history;
+pub mod indexes;
 pub mod items;
 pub mod oracle;
 pub mod random;

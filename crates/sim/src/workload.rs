@@ -69,7 +69,7 @@ fn run(
     rest_millis_max: u64,
     closes: bool,
 ) -> Ended<Result<(), Violation>> {
-    let roles = [Role::Worker, Role::Worker, Role::Worker, Role::Warden, Role::Builder];
+    let roles = [Role::Worker, Role::Worker, Role::Worker, Role::Warden, Role::Builder, Role::Gardener];
     let dice = roles.iter().enumerate().map(|(actor, _)| world.dice(&format!("round {round} actor {actor}")));
     let dice: Vec<Dice> = dice.collect();
     let (oracle, estate) = (world.oracle.clone(), world.estate.clone());

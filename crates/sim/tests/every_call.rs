@@ -120,6 +120,9 @@ fn first_life(world: &mut World, plan: Plan) -> Ended<Result<u64, Violation>> {
             && make_table(&client, &estate, &key).await?
         {
             work(&client).await?;
+            client.update_index(true).await?;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            work(&client).await?;
             if client.set_key(&key, false).await? {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 client.act(&shared_place(0, 0), Action::Read).await?;
@@ -132,6 +135,7 @@ fn first_life(world: &mut World, plan: Plan) -> Ended<Result<u64, Violation>> {
                 tokio::time::sleep(Duration::from_secs(2)).await;
                 work(&client).await?;
             }
+            client.update_index(false).await?;
             // The log is moved into a sorted run, and then collected.
             tokio::time::sleep(Duration::from_secs(40)).await;
             work(&client).await?;
