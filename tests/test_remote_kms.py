@@ -1,6 +1,8 @@
 """A table server whose KMS is another process: outage, refusal, recovery (R24, R25)."""
 
+import base64
 import concurrent.futures
+import pathlib
 import signal
 import time
 
@@ -78,6 +80,56 @@ def r22_a_remote_kms_is_not_asked_per_operation(pair):
     for _ in range(200):
         get(tables, table)
     assert trail.count(keys, "Decrypt", table) == before + 1
+
+
+def r19_a_key_from_a_remote_kms_is_wiped(pair):
+    """Once the data keys are open, the table key is nowhere in the table server's memory: not as bytes, and not as
+    the text of the answer that brought it."""
+    keys, tables = pair
+    _, table, written = make_table(keys, tables)
+    [keyring] = (tables.data / "store" / "tables").glob("*/keyring/*")
+    answer = keys.kms.decrypt(CiphertextBlob=wrapped_key(keyring), EncryptionContext=trail.context_of(table))
+    forms = [answer["Plaintext"], base64.b64encode(answer["Plaintext"])]
+    # After GenerateDataKey; then after a Decrypt for each of a few callers.
+    wait_until(lambda: not in_memory(tables, forms), "the key that was made is wiped")
+    tables.restart()
+    for caller in range(3):
+        dynamodb = tables.client("dynamodb", access_key=f"AKIACALLER{caller:010}")
+        assert scan_all(dynamodb, table) == written
+        wait_until(lambda: not in_memory(tables, forms), "the key that was opened is wiped")
+    # The search finds what is there.
+    assert in_memory(tables, [b"AKIACALLER0000000002"])
+
+
+def wrapped_key(keyring):
+    """The fourth field of a keyring, after 25 bytes: the table key as KMS wrapped it."""
+    content, at, fields = keyring.read_bytes(), 25, []
+    for _ in range(4):
+        length = int.from_bytes(content[at:at + 2], "big")
+        fields.append(content[at + 2:at + 2 + length])
+        at += 2 + length
+    return fields[3]
+
+
+def in_memory(server, needles):
+    """Whether one of the byte strings is in the memory of a server's process."""
+    pid = server.process.pid
+    for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+        addresses, permissions, *_, name = [*line.split(), ""]
+        if "r" not in permissions or name in ("[vvar]", "[vvar_vclock]", "[vsyscall]"):
+            continue
+        start, end = (int(address, 16) for address in addresses.split("-"))
+        try:
+            with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+                memory.seek(start)
+                content = memory.read(end - start)
+        except PermissionError:
+            pytest.skip("SKIPPED, needs root: the memory of a process that hides itself cannot be read here")
+        except (OSError, OverflowError):
+            continue
+        if any(needle in content for needle in needles):
+            return True
+    return False
 
 
 @pytest.mark.parametrize("outage", ["gone", "silent"])

@@ -30,27 +30,37 @@ pub enum CaBundleError {
     },
 }
 
-/// The client that trusts what the file in `AWS_CA_BUNDLE` holds; `None` where the variable is not set.
-pub(super) fn client_from_environment() -> Result<Option<SharedHttpClient>, CaBundleError> {
-    let Some(path) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) else {
-        return Ok(None);
-    };
-    client(path.into()).map(Some)
-}
+/// What the file in `AWS_CA_BUNDLE` holds.
+pub(super) struct CaBundle(TlsContext);
 
-fn client(path: PathBuf) -> Result<SharedHttpClient, CaBundleError> {
-    let pem = match std::fs::read(&path) {
-        Ok(pem) => pem,
-        Err(source) => return Err(CaBundleError::Unreadable { path, source }),
-    };
-    if !is_usable(&pem) {
-        return Err(CaBundleError::NoCertificates { path });
+impl CaBundle {
+    /// The bundle; `None` where the variable is not set.
+    pub(super) fn from_environment() -> Result<Option<Self>, CaBundleError> {
+        let Some(path) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) else {
+            return Ok(None);
+        };
+        Self::read(path.into()).map(Some)
     }
-    let trust = TrustStore::empty().with_pem_certificate(pem);
-    let context =
-        TlsContext::builder().with_trust_store(trust).build().expect("a trust store is all it needs");
-    let builder = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
-    Ok(builder.tls_context(context).build_https())
+
+    fn read(path: PathBuf) -> Result<Self, CaBundleError> {
+        let pem = match std::fs::read(&path) {
+            Ok(pem) => pem,
+            Err(source) => return Err(CaBundleError::Unreadable { path, source }),
+        };
+        if !is_usable(&pem) {
+            return Err(CaBundleError::NoCertificates { path });
+        }
+        let trust = TrustStore::empty().with_pem_certificate(pem);
+        let context = TlsContext::builder().with_trust_store(trust).build();
+        Ok(Self(context.expect("a trust store is all it needs")))
+    }
+
+    /// A client for the wire that trusts the bundle, with connections of its own.
+    pub(super) fn client(&self) -> SharedHttpClient {
+        let builder =
+            aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+        builder.tls_context(self.0.clone()).build_https()
+    }
 }
 
 // The client panics over what it cannot parse.
@@ -69,11 +79,14 @@ mod tests {
     fn a_file_without_certificates_is_refused_by_name() {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let path = folder.path().join("ca.pem");
-        assert!(matches!(client(path.clone()), Err(CaBundleError::Unreadable { .. })));
+        assert!(matches!(CaBundle::read(path.clone()), Err(CaBundleError::Unreadable { .. })));
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         for text in ["", "no certificate", broken, "-----BEGIN CERTIFICATE-----\nAA"] {
             std::fs::write(&path, text).expect("the folder takes files");
-            assert!(matches!(client(path.clone()), Err(CaBundleError::NoCertificates { .. })), "{text}");
+            assert!(
+                matches!(CaBundle::read(path.clone()), Err(CaBundleError::NoCertificates { .. })),
+                "{text}"
+            );
         }
     }
 }

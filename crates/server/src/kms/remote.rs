@@ -25,13 +25,12 @@ use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{
     DataKeySpec, GrantConstraints, GrantOperation, KeyManagerType, KeyMetadata, KeySpec,
 };
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use strongroom_seal::secret::SecretKey;
 
 use super::authorize::{Requester, Via, foreign_key_refused};
-use super::ca_bundle::{self, CaBundleError};
+use super::ca_bundle::{CaBundle, CaBundleError};
 use super::error::KmsError;
 use super::grant::TABLE_OPERATIONS;
 use super::identifier::split_key_arn;
@@ -48,8 +47,8 @@ pub struct RemoteTableKms {
     local: LocalTableKms,
     endpoint: String,
     credentials: Credentials,
-    // The client for the wire that trusts a CA of the operator's; the SDK's own otherwise.
-    http_client: Option<SharedHttpClient>,
+    // A CA of the operator's to trust; the system's otherwise.
+    ca_bundle: Option<CaBundle>,
     clients: Mutex<HashMap<String, Client>>,
     silence: Silence,
 }
@@ -62,12 +61,12 @@ impl RemoteTableKms {
         endpoint: impl Into<String>,
         credentials: Credentials,
     ) -> Result<Self, CaBundleError> {
-        let http_client = ca_bundle::client_from_environment()?;
+        let ca_bundle = CaBundle::from_environment()?;
         Ok(Self {
             local,
             endpoint: endpoint.into(),
             credentials,
-            http_client,
+            ca_bundle,
             clients: Mutex::default(),
             silence: Silence::default(),
         })
@@ -85,9 +84,10 @@ impl RemoteTableKms {
 
     fn client(&self, region: &str) -> Client {
         let mut clients = self.clients.lock();
-        if let Some(client) = clients.get(region) {
-            return client.clone();
-        }
+        clients.entry(region.to_owned()).or_insert_with(|| self.new_client(region)).clone()
+    }
+
+    fn new_client(&self, region: &str) -> Client {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(CALL_TIMEOUT)
@@ -100,15 +100,18 @@ impl RemoteTableKms {
             .credentials_provider(self.credentials.clone())
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts);
-        config.set_http_client(self.http_client.clone());
-        let client = Client::from_conf(config.build());
-        clients.insert(region.to_owned(), client.clone());
-        client
+        config.set_http_client(self.ca_bundle.as_ref().map(CaBundle::client));
+        Client::from_conf(config.build())
     }
 
     fn client_of(&self, key_arn: &str, context: &TableContext) -> Client {
-        let place = split_key_arn(key_arn).map(|(place, _)| place);
-        self.client(place.as_ref().map_or(&context.region, |place| &place.region))
+        self.client(&region_of(key_arn, context))
+    }
+
+    // For one call whose answer holds a key. Its connection ends with it, and what the answer has left in the buffers
+    // of HTTP and TLS goes back to the allocator, which wipes it (see `main.rs`).
+    fn client_for_a_key(&self, key_arn: &str, context: &TableContext) -> Client {
+        self.new_client(&region_of(key_arn, context))
     }
 
     // Whether `key`, as a caller typed it, means a key of this process.
@@ -216,7 +219,7 @@ impl TableKms for RemoteTableKms {
         }
         self.check_silence()?;
         let call = self
-            .client_of(key_arn, context)
+            .client_for_a_key(key_arn, context)
             .generate_data_key()
             .key_id(key_arn)
             .key_spec(DataKeySpec::Aes256)
@@ -246,7 +249,7 @@ impl TableKms for RemoteTableKms {
         }
         self.check_silence()?;
         let call = self
-            .client_of(key_arn, context)
+            .client_for_a_key(key_arn, context)
             .decrypt()
             .key_id(key_arn)
             .ciphertext_blob(Blob::new(wrapped))
@@ -376,6 +379,10 @@ fn causes(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
+}
+
+fn region_of(key_arn: &str, context: &TableContext) -> String {
+    split_key_arn(key_arn).map_or_else(|| context.region.clone(), |(place, _)| place.region.to_string())
 }
 
 fn pairs(context: &TableContext) -> HashMap<String, String> {
