@@ -224,6 +224,46 @@ def test_which_attributes_an_index_shows(dynamodb, table):
         assert answer["ConsumedCapacity"]["CapacityUnits"] == 2.0
 
 
+def test_entries_of_local_indexes_count_with_their_item(dynamodb):
+    """An item and its entries in local indexes have 400 KB together; entries of global indexes do not count."""
+    keys = [{"AttributeName": "pk", "KeyType": "HASH"}]
+    table = unique("limited")
+    dynamodb.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": a, "AttributeType": "S"} for a in ("pk", "sk", "l")],
+        KeySchema=[*keys, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        LocalSecondaryIndexes=[{
+            "IndexName": "local", "KeySchema": [*keys, {"AttributeName": "l", "KeyType": "RANGE"}],
+            "Projection": {"ProjectionType": "ALL"},
+        }],
+        GlobalSecondaryIndexes=[{
+            "IndexName": "global", "KeySchema": [{"AttributeName": "l", "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": "ALL"},
+        }],
+    )
+    one = {"pk": {"S": "p"}, "sk": {"S": "s"}, "l": {"S": "l"}}
+    # Keys with their names take 3, 3 and 2 bytes, and the name of the filler one.
+    most = 200 * 1024 - 9
+    large = "Item size has exceeded the maximum allowed size"
+    dynamodb.put_item(TableName=table, Item=one | {"v": {"S": "x" * most}})
+    for call in (
+        lambda: dynamodb.put_item(TableName=table, Item=one | {"v": {"S": "x" * (most + 1)}}),
+        lambda: dynamodb.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": one | {"v": {"S": "x" * (most + 1)}}}}]}),
+        lambda: dynamodb.execute_statement(
+            Statement=f"INSERT INTO \"{table}\" VALUE {{'pk': 'q', 'sk': 's', 'l': 'l', 'v': ?}}", Parameters=[{"S": "x" * (most + 1)}]),
+    ):
+        with refused("ValidationException", large):
+            call()
+    with refused("ValidationException", "Item size to update has exceeded the maximum allowed size"):
+        dynamodb.update_item(
+            TableName=table, Key={"pk": one["pk"], "sk": one["sk"]}, UpdateExpression="SET v = :v",
+            ExpressionAttributeValues={":v": {"S": "x" * (most + 1)}})
+    # Without the index's sort key there is no entry.
+    sparse = {"pk": {"S": "p"}, "sk": {"S": "t"}}
+    dynamodb.put_item(TableName=table, Item=sparse | {"v": {"S": "x" * (400 * 1024 - 7)}})
+
+
 def test_what_is_fetched_for_a_local_index_matches_the_query(server, dynamodb):
     """Items move between partitions of sort keys while they are fetched: none is shown that the condition excludes."""
     name = unique("fetched")

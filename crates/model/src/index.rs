@@ -11,7 +11,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-pub use check::{IndexKeyError, check_item, check_update};
+pub use check::{IndexKeyError, bytes_with_local_entries, check_item, check_update};
 pub use entry::Entry;
 
 use crate::attribute::Item;

@@ -7,6 +7,7 @@
 use super::IndexSchema;
 use crate::attribute::{AttributeValue, Item};
 use crate::key::{KeyType, KeyValue, PARTITION_KEY_BYTES_MAX, SORT_KEY_BYTES_MAX};
+use crate::size;
 
 /// Why an item cannot be written. Displays as the message of the service's `ValidationException`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,6 +100,17 @@ pub fn check_update<'a>(
         }
         check_sizes(index, after)
     })
+}
+
+/// The size in bytes of an item and of its entries in the table's local indexes, which share its limit.
+/// An entry has the size of the attributes that it shows: its keys and what is projected.
+pub fn bytes_with_local_entries<'a>(indexes: impl Iterator<Item = &'a IndexSchema>, item: &Item) -> usize {
+    let entries = indexes.filter(|index| index.local).map(|index| {
+        let is_sparse = index.range.iter().any(|attribute| !item.contains_key(&attribute.name));
+        let shown = item.iter().filter(|(name, _)| !is_sparse && index.projects(name));
+        shown.map(|(name, value)| name.len() + size::value_bytes(value)).sum::<usize>()
+    });
+    size::item_bytes(item) + entries.sum::<usize>()
 }
 
 impl IndexSchema {

@@ -247,3 +247,22 @@ proptest! {
         prop_assert_eq!(index.segment_range(total, total), None);
     }
 }
+
+/// The quota on "the total of the size of an item's data in the table and of corresponding entries in all local
+/// secondary indexes".
+#[test]
+fn entries_of_local_indexes_count_with_their_item() {
+    let local = |projection| index(true, &[("pk", KeyType::S)], &[("x", KeyType::S)], projection);
+    let indexes = [
+        local(Projected::All),
+        local(Projected::KeysOnly),
+        local(Projected::Include(BTreeSet::from(["yy".to_owned()]))),
+        index(false, &[("x", KeyType::S)], &[], Projected::All),
+    ];
+    let bytes = |json| bytes_with_local_entries(indexes.iter(), &item(json));
+    let all = json!({"pk": {"S": "a"}, "sk": {"N": "1"}, "x": {"S": "b"}, "yy": {"S": "cccc"}, "z": {"NULL": true}});
+    // 3 + 4 + 2 of the keys, 6 and 2 of the others.
+    assert_eq!(bytes(all), 17 + 17 + 9 + 15);
+    let sparse = json!({"pk": {"S": "a"}, "sk": {"N": "1"}, "yy": {"S": "cccc"}, "z": {"NULL": true}});
+    assert_eq!(bytes(sparse), 15, "an item without the sort key has no entry");
+}

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use strongroom_model::attribute::Item;
 use strongroom_model::document::Document;
 use strongroom_model::key::{self as model_key, KeyError, KeySchema};
-use strongroom_model::{index, stored};
+use strongroom_model::stored;
 
 use super::capacity::Units;
 use super::refused::Refused;
@@ -120,7 +120,7 @@ impl Write {
         match self {
             Self::Put(item) => {
                 let row = row_of_item(schema, &item)?;
-                index::check_item(indexes.schemas(), &item)?;
+                put_item::check_for_indexes(indexes, &item)?;
                 Ok((row, Some(stored::encode(&item).map_err(input::value_error)?)))
             }
             Self::Delete(key) => Ok((key::row_of_request(schema, &key)?, None)),

@@ -12,7 +12,7 @@ use super::refused::Refused;
 use super::write::{self, Done, WriteParameters};
 use super::{collection_metrics, expressions, input, key, legacy, table};
 use crate::auth::Caller;
-use crate::engine::{Change, Engine, Table};
+use crate::engine::{Change, Engine, IndexSet, Table};
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
 
@@ -43,7 +43,18 @@ fn read(body: &mut Document) -> Result<(Item, WriteParameters, Option<Condition>
 
 /// Refuses an item that is too large.
 pub fn check_size(item: &Item) -> Result<(), ApiError> {
-    if size::item_bytes(item) > size::ITEM_BYTES_MAX {
+    check_bytes(size::item_bytes(item))
+}
+
+/// Refuses an item that a table's indexes cannot take: for its keys there, or for its size together with the entries
+/// in local indexes.
+pub fn check_for_indexes(indexes: &IndexSet, item: &Item) -> Result<(), ApiError> {
+    index::check_item(indexes.schemas(), item)?;
+    check_bytes(index::bytes_with_local_entries(indexes.schemas(), item))
+}
+
+fn check_bytes(bytes: usize) -> Result<(), ApiError> {
+    if bytes > size::ITEM_BYTES_MAX {
         return Err(ApiError::validation("Item size has exceeded the maximum allowed size"));
     }
     Ok(())
@@ -60,7 +71,7 @@ pub async fn put(
 ) -> Result<Done, ApiError> {
     let row = key::row_of_item(&found.schema, &item)?;
     let indexes = found.indexes();
-    index::check_item(indexes.schemas(), &item)?;
+    check_for_indexes(&indexes, &item)?;
     if let Some(condition) = condition {
         condition.check_key_access(&found.schema)?;
         condition.check_index_key_access(indexes.schemas())?;

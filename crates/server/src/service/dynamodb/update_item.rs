@@ -90,7 +90,7 @@ pub async fn update_item(
             // Nothing was there, and nothing was set.
             let Some(after) = after else { return Ok((Change::Keep, (0, 0, None))) };
             let after_bytes = size::item_bytes(&after);
-            if after_bytes > size::ITEM_BYTES_MAX {
+            if index::bytes_with_local_entries(indexes.schemas(), &after) > size::ITEM_BYTES_MAX {
                 return Err(ApiError::validation(
                     "Item size to update has exceeded the maximum allowed size",
                 ));
