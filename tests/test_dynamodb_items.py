@@ -90,6 +90,8 @@ def test_numbers_that_are_refused(dynamodb, table, number, message):
         ({"SS": ["a", "a"]}, DETECTED + PREFIX + 'Input collection ["a", "a"] contains duplicates.'),
         ({"NS": ["1", "1.0"]}, DETECTED + PREFIX + "Input collection contains duplicates."),
         ({"NULL": False}, DETECTED + PREFIX + "Null attribute value types must have the value of true"),
+        ({"M": {"": {"S": "a"}}}, DETECTED + PREFIX + "Empty attribute name"),
+        ({"L": [{"M": {"n" * 65_536: {"S": "a"}}}]}, DETECTED + PREFIX + "Attribute name is too large, must be less than 65536 bytes"),
     ],
 )
 def test_values_that_are_refused(server, table, value, message):

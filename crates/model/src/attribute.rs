@@ -37,6 +37,16 @@ pub enum AttributeValue {
     Bs(Vec<Bytes>),
 }
 
+/// What is wrong with the name of an attribute or of a map's member, in the service's words; such a name has 1 to
+/// 65,535 bytes.
+pub(crate) fn name_problem(name: &str) -> Option<&'static str> {
+    match name.len() {
+        0 => Some("Empty attribute name"),
+        1..=65_535 => None,
+        _ => Some("Attribute name is too large, must be less than 65536 bytes"),
+    }
+}
+
 impl AttributeValue {
     /// The type's name on the wire and in messages: `S`, `N`, `B`, `BOOL`,
     /// `NULL`, `L`, `M`, `SS`, `NS` or `BS`.

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use crate::attribute::{AttributeValue, Item};
+use crate::attribute::{AttributeValue, Item, name_problem};
 use crate::document::Document;
 use crate::number::{Number, NumberError};
 
@@ -63,7 +63,7 @@ pub fn from_json(value: &Value) -> Result<AttributeValue, ValueError> {
 pub fn item_from_json_owned(value: impl Into<Document>) -> Result<Item, ValueError> {
     let value = value.into();
     check_members(&value, 1).and_then(check_nesting)?;
-    build_item(value)
+    build_members(value)
 }
 
 /// Reads an item or a key; [`item_from_json_owned`] of a [`Document`] is faster.
@@ -422,20 +422,22 @@ fn build_member(name: &str, member: Document) -> Result<Option<AttributeValue>, 
     }))
 }
 
-fn build_item(value: Document) -> Result<Item, ValueError> {
-    let item = build_members(value)?;
-    // An empty name sorts before all others.
-    if item.keys().next().is_some_and(String::is_empty) {
-        return Err(invalid("Empty attribute name"));
-    }
-    Ok(item)
-}
-
+/// Builds the attributes of an item or the members of a map.
 fn build_members(value: Document) -> Result<Item, ValueError> {
     let Document::Object(members) = value else {
         return Err(serialization("Unexpected field type"));
     };
-    members.into_iter().map(|(name, member)| Ok((name.into_string(), build_value(member)?))).collect()
+    let mut built = Item::new();
+    for (name, member) in members {
+        check_name(&name)?;
+        built.insert(name.into_string(), build_value(member)?);
+    }
+    Ok(built)
+}
+
+/// Refuses a name that no attribute and no member of a map can have.
+pub fn check_name(name: &str) -> Result<(), ValueError> {
+    name_problem(name).map_or(Ok(()), |problem| Err(invalid(problem)))
 }
 
 fn string_set(elements: Vec<Document>) -> Result<Vec<String>, ValueError> {

@@ -48,11 +48,15 @@ pub(crate) fn value() -> impl Strategy<Value = AttributeValue> {
     leaf.prop_recursive(4, 16, 4, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..4).prop_map(AttributeValue::L),
-            btree_map(text(), inner, 0..4).prop_map(AttributeValue::M),
+            btree_map(name(), inner, 0..4).prop_map(AttributeValue::M),
         ]
     })
 }
 
 pub(crate) fn item() -> impl Strategy<Value = Item> {
-    btree_map("[a-z]{1,2}|\\PC{1,4}", value(), 0..6)
+    btree_map(name(), value(), 0..6)
+}
+
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof!["[a-z]{1,2}", "\\PC{1,4}", "[\0-\u{1f}\"\\\\\u{7f}é\u{1f512}]{1,6}"]
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::ExpressionError;
 use super::hash_order::{string_hash, table_order};
-use crate::attribute::AttributeValue;
+use crate::attribute::{AttributeValue, name_problem};
 use crate::size::value_bytes;
 
 /// The names and values that the expressions of one request may refer to, and
@@ -213,9 +213,6 @@ const VALUES: &str = "ExpressionAttributeValues";
 /// The longest key, sign included, in bytes.
 const KEY_BYTES_MAX: usize = 255;
 
-/// The longest attribute name, in bytes.
-const NAME_BYTES_MAX: usize = 65_535;
-
 /// The names of a request with their keys, and likewise the values, in bytes.
 const BYTES_MAX: usize = 2 * 1024 * 1024;
 
@@ -262,14 +259,9 @@ fn is_reference(key: &str, sign: char) -> bool {
 }
 
 fn check_name(key: &str, name: &str) -> Result<(), ExpressionError> {
-    let problem = if name.is_empty() {
-        "Empty attribute name"
-    } else if name.len() > NAME_BYTES_MAX {
-        "Attribute name is too large, must be less than 65536 bytes"
-    } else {
-        return Ok(());
-    };
-    Err(ExpressionError::new(format!("{NAMES} contains invalid value: {problem} for key {key}")))
+    name_problem(name).map_or(Ok(()), |problem| {
+        Err(ExpressionError::new(format!("{NAMES} contains invalid value: {problem} for key {key}")))
+    })
 }
 
 #[cfg(test)]

@@ -182,9 +182,18 @@ fn sets_are_kept_sorted_by_value() {
 }
 
 #[test]
-fn an_item_has_no_attribute_without_a_name() {
-    let error = item_from_json(&json!({"": {"S": "a"}, "b": {"S": "b"}})).unwrap_err();
-    assert_eq!(error.to_string(), "One or more parameter values were invalid: Empty attribute name");
+fn names_have_one_to_65535_bytes() {
+    let in_item = |name: &str| item_from_json(&json!({"a": {"S": "a"}, name: {"S": "b"}})).map(|_| ());
+    let in_map = |name: &str| from_json(&json!({"L": [{"M": {"m": {"M": {name: {"S": "b"}}}}}]})).map(|_| ());
+    for read in [in_item, in_map] {
+        let error = |name: &str| read(name).unwrap_err().to_string();
+        assert_eq!(error(""), "One or more parameter values were invalid: Empty attribute name");
+        assert_eq!(
+            error(&"n".repeat(65_536)),
+            "One or more parameter values were invalid: Attribute name is too large, must be less than 65536 bytes"
+        );
+        assert_eq!(read(&"n".repeat(65_535)), Ok(()));
+    }
 }
 
 fn nested(wraps: usize) -> Value {

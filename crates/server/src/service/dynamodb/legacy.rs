@@ -123,9 +123,7 @@ fn attribute_value(value: Document) -> Result<AttributeValue, Refused> {
 }
 
 fn checked_name(name: String) -> Result<String, Refused> {
-    if name.is_empty() {
-        return Err(Refused::rule("One or more parameter values were invalid: Empty attribute name"));
-    }
+    json::check_name(&name)?;
     Ok(name)
 }
 
