@@ -1,7 +1,7 @@
 """What bounds a read: Select, the megabyte of a page, starting keys, the sixteen of a batch, and what it all consumes."""
 
 import pytest
-from support.tables import create_table, item, refused, unique
+from support.tables import create_table, describe, item, refused, unique
 
 KEY_MISMATCH = "The provided key element does not match the schema"
 START_INVALID = "The provided starting key is invalid"
@@ -175,15 +175,38 @@ def test_what_a_batch_leaves_can_be_asked_for_as_it_is(dynamodb):
         "ConsistentRead": True,
     }
     answer = dynamodb.batch_get_item(RequestItems={table: request}, ReturnConsumedCapacity="TOTAL")
-    # Sixteen megabytes to the byte are 64 items.
-    assert [len(answer["Responses"][table]), len(answer["UnprocessedKeys"][table]["Keys"])] == [64, 2]
+    # Sixteen million bytes hold 61 items.
+    assert [len(answer["Responses"][table]), len(answer["UnprocessedKeys"][table]["Keys"])] == [61, 5]
     assert {k: v for k, v in answer["UnprocessedKeys"][table].items() if k != "Keys"} == {
         k: v for k, v in request.items() if k != "Keys"
     }
-    assert answer["ConsumedCapacity"] == [{"TableName": table, "CapacityUnits": 64 * 64}]
+    assert answer["ConsumedCapacity"] == [{"TableName": table, "CapacityUnits": 61 * 64}]
     rest = dynamodb.batch_get_item(RequestItems=answer["UnprocessedKeys"])
     read = [i["pk"]["S"] for i in answer["Responses"][table] + rest["Responses"][table]]
     assert sorted(read) == [f"{i:02}" for i in range(66)] and rest["UnprocessedKeys"] == {}
+
+
+def test_a_batch_get_holds_52_items_of_300_kb(dynamodb):
+    """The example of the API reference."""
+    table = create_table(dynamodb)
+    for i in range(60):
+        dynamodb.put_item(TableName=table, Item=item(f"{i:02}", v="x" * (300 * 1024 - len("pk00v"))))
+    answer = dynamodb.batch_get_item(RequestItems={table: {"Keys": [item(f"{i:02}") for i in range(60)]}})
+    assert [len(answer["Responses"][table]), len(answer["UnprocessedKeys"][table]["Keys"])] == [52, 8]
+
+
+def test_an_item_is_once_in_a_batch_however_its_table_is_named(dynamodb, table):
+    arn, key = describe(dynamodb, table)["TableArn"], item(unique("once"), sk="0")
+    other = item(unique("other"), sk="0")
+    twice = "Provided list of item keys contains duplicates"
+    with refused("ValidationException", twice):
+        dynamodb.batch_get_item(RequestItems={name: {"Keys": [key]} for name in (table, arn)})
+    with refused("ValidationException", twice):
+        dynamodb.batch_write_item(RequestItems={name: [{"PutRequest": {"Item": key}}] for name in (table, arn)})
+    dynamodb.batch_write_item(RequestItems={
+        table: [{"PutRequest": {"Item": key}}], arn: [{"PutRequest": {"Item": other}}]})
+    read = dynamodb.batch_get_item(RequestItems={table: {"Keys": [key]}, arn: {"Keys": [other]}})["Responses"]
+    assert read == {table: [key], arn: [other]}
 
 
 def test_batches_are_checked_before_anything_is_done(server, table):

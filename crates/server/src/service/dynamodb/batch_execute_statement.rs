@@ -10,6 +10,7 @@ use strongroom_model::partiql::{Select, Statement};
 use strongroom_model::{json as attribute_json, size, stored};
 
 use super::capacity::{self, Wanted};
+use super::errors::duplicate_keys;
 use super::partiql::{self, Answering, Prepared};
 use super::{input, key, table, write};
 use crate::auth::Caller;
@@ -56,7 +57,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let mut seen = HashSet::new();
     for member in members.iter().flatten() {
         if !seen.insert((member.prepared.found.record().id.to_string(), member.row.clone())) {
-            return Err(ApiError::validation("Provided list of item keys contains duplicates"));
+            return Err(duplicate_keys());
         }
     }
     let mut responses = Vec::with_capacity(members.len());

@@ -1,6 +1,6 @@
 //! BatchWriteItem.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
@@ -10,6 +10,7 @@ use strongroom_model::key::{self as model_key, KeyError, KeySchema};
 use strongroom_model::stored;
 
 use super::capacity::Units;
+use super::errors::duplicate_keys;
 use super::refused::Refused;
 use super::{capacity, collection_metrics, input, key, put_item, table};
 use crate::engine::{Engine, IndexSet};
@@ -35,15 +36,17 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
         .map(|(reference, requests)| Ok((reference, writes(requests).map_err(Refused::in_older_words)?)))
         .collect::<Result<Vec<_>, ApiError>>()?;
     let mut plans = Vec::with_capacity(writes.len());
+    let mut seen: HashMap<String, HashSet<Vec<u8>>> = HashMap::new();
     for (reference, writes) in writes {
         let found = table::for_items(engine, &request.caller, request.operation, &reference)?;
         let indexes = found.indexes();
         let mut changes = Vec::with_capacity(writes.len());
-        let mut seen = HashSet::new();
+        // The same table may be there by its name and by its ARN.
+        let seen = seen.entry(found.record().id.clone()).or_default();
         for write in writes {
             let change = write.change(&found.schema, &indexes)?;
             if !seen.insert(change.0.clone()) {
-                return Err(ApiError::validation("Provided list of item keys contains duplicates"));
+                return Err(duplicate_keys());
             }
             changes.push(change);
         }

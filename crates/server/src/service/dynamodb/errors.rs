@@ -109,6 +109,11 @@ pub fn not_found() -> ApiError {
     ApiError::new("ResourceNotFoundException", "Requested resource not found")
 }
 
+/// The error for a batch that has an item twice.
+pub fn duplicate_keys() -> ApiError {
+    ApiError::validation("Provided list of item keys contains duplicates")
+}
+
 /// What operations on tables answer where there is none.
 pub fn table_not_found(name: &str) -> ApiError {
     ApiError::new(
