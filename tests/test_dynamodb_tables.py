@@ -291,3 +291,13 @@ def test_requests_that_meet_a_deletion(own_server):
         thread.join()
     assert {code for code, _ in errors} <= {"ResourceNotFoundException", "ResourceInUseException", "LimitExceededException", "ValidationException"}, errors
     assert "damaged" not in own_server.output()
+
+
+def test_a_stream_that_is_off_has_no_view_type(dynamodb):
+    with refused(
+        "ValidationException",
+        "One or more parameter values were invalid: Table is being created with a stream disabled, UpdateViewType should "
+        "not be specified",
+    ):
+        create_table(dynamodb, StreamSpecification={"StreamEnabled": False, "StreamViewType": "NEW_IMAGE"})
+    assert "StreamSpecification" not in describe(dynamodb, create_table(dynamodb, StreamSpecification={"StreamEnabled": False}))

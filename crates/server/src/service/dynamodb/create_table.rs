@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use strongroom_model::document::Document;
 
 use super::encryption;
-use super::index_definitions::{TableKeys, table_keys};
+use super::index_definitions::{TableKeys, invalid, table_keys};
 use super::throughput_rules::{Subject, check_quotas};
 use super::{input, resource_policy, table, tags, throughput};
 use crate::engine::{Engine, NewTable};
@@ -37,8 +37,15 @@ pub async fn run(engine: &Engine, request: Request) -> Result<Output, ApiError> 
 fn new_table(engine: &Engine, request: &Request) -> Result<NewTable, ApiError> {
     let body = &request.input;
     input::refuse(body, &["GlobalTableSourceArn", "GlobalTableSettingsReplicationMode", "VectorIndexes"])?;
-    if body.get("StreamSpecification").and_then(|stream| input::flag(stream, "StreamEnabled")) == Some(true) {
-        return Err(ApiError::validation("Strongroom does not support StreamSpecification yet"));
+    if let Some(stream) = body.get("StreamSpecification") {
+        if input::flag(stream, "StreamEnabled") == Some(true) {
+            return Err(ApiError::validation("Strongroom does not support StreamSpecification yet"));
+        }
+        if input::has(stream, "StreamViewType") {
+            return Err(invalid(
+                "Table is being created with a stream disabled, UpdateViewType should not be specified",
+            ));
+        }
     }
     let reference = input::text(body, "TableName").unwrap_or_default();
     let name = table::name_of(&request.caller, reference).ok_or_else(|| {
