@@ -6,7 +6,7 @@ import pytest
 from support.indexes import (
     canonical, definitions, expected_entries, index, indexed_table, scan_index, write_at_random,
 )
-from support.tables import create_table, describe, error_of, refused, wait_until
+from support.tables import create_table, describe, error_of, item, refused, wait_active, wait_until
 
 INVALID = "One or more parameter values were invalid: "
 TYPES = {"pk": "S", "sk": "S", "g": "S", "h": "S", "n": "N"}
@@ -226,3 +226,50 @@ def test_one_index_at_a_time(own_server):
     update(dynamodb, table, {"Delete": {"IndexName": "by-g"}})
     wait_gone(dynamodb, table, "by-g")
     dynamodb.delete_table(TableName=table)
+
+
+def test_indexes_come_and_go_in_the_time_that_is_set(make_server):
+    dynamodb = make_server("slow", arguments=["--status-delay-secs", "4"]).start().dynamodb
+    table = create_table(dynamodb)
+    wait_active(dynamodb, table)
+    for n in range(10):
+        dynamodb.put_item(TableName=table, Item=item(str(n), g="a"))
+    in_use = "Attempt to change a resource which is still in use: "
+    cannot_delete = ("ResourceInUseException", f"{in_use}Cannot delete table while indexes are being created, updated, or deleted.")
+
+    def state():
+        found = global_indexes(dynamodb, table).get("by-g", {})
+        return describe(dynamodb, table)["TableStatus"], found.get("IndexStatus"), found.get("Backfilling")
+
+    def passes(*states):
+        """Waits through the states in turn, and lets no other come between."""
+        for seen, following in zip(states, states[1:], strict=False):
+            wait_until(lambda: check_state(seen, following) == following, f"{following} after {seen}", 15, 0.1)
+
+    def check_state(*allowed):
+        now = state()
+        assert now in allowed
+        return now
+
+    created = update(dynamodb, table, {"Create": index("by-g", "g")}, types={"g": "S"})
+    assert created["TableStatus"] == "UPDATING"
+    allocating, backfilling = ("UPDATING", "CREATING", False), ("ACTIVE", "CREATING", True)
+    assert state() == allocating, "the test was too slow to see it"
+    assert error_of(dynamodb.delete_table, TableName=table) == cannot_delete
+    assert error_of(update, dynamodb, table, {"Delete": {"IndexName": "by-g"}})[0] == "ResourceInUseException"
+    passes(allocating, backfilling, ("ACTIVE", "ACTIVE", None))
+    # Written while it was shown as being made, and before.
+    assert len(scan_index(dynamodb, table, "by-g")) == 10
+
+    update(dynamodb, table, {"Delete": {"IndexName": "by-g"}})
+    deleting = ("UPDATING", "DELETING", None)
+    assert state() == deleting, "the test was too slow to see it"
+    assert error_of(dynamodb.delete_table, TableName=table) == cannot_delete
+    again = error_of(update, dynamodb, table, {"Create": index("by-g", "g")}, types={"g": "S"})
+    assert again == ("ResourceInUseException", f"{in_use}Index is being deleted. Table: {table} Index: by-g")
+    passes(deleting, ("ACTIVE", None, None))
+    update(dynamodb, table, {"Create": index("by-g", "g")}, types={"g": "S"})
+    passes(allocating, backfilling)
+    dynamodb.put_item(TableName=table, Item=item("late", g="a"))
+    update(dynamodb, table, {"Delete": {"IndexName": "by-g"}})
+    passes(deleting, ("ACTIVE", None, None))

@@ -77,6 +77,20 @@ def test_the_billing_mode_switches_both_ways(dynamodb):
     assert figures(back) == (3, 3, 0) and back["WarmThroughput"] == WARM | {"Status": "ACTIVE"}
 
 
+def test_a_table_switches_to_on_demand_four_times_in_a_day(dynamodb):
+    table = create_table(dynamodb, **provisioned(1, 1))
+    for _ in range(4):
+        update(dynamodb, table, **ON_DEMAND)
+        update(dynamodb, table, **provisioned(1, 1))
+    before = describe(dynamodb, table)
+    with refused("LimitExceededException", containing=[
+        "Subscriber limit exceeded: Update to PayPerRequest mode are limited to 4 times in 1 day(s). Last update at ",
+        " Coordinated Universal Time. Next update can be made at ",
+    ]):
+        update(dynamodb, table, **ON_DEMAND)
+    assert describe(dynamodb, table) == before
+
+
 @pytest.mark.parametrize(
     ("of_table", "parameters", "message"),
     [
@@ -400,10 +414,21 @@ def test_statuses_pass_after_the_time_that_is_set(make_server):
 
     update(dynamodb, name, **provisioned(1, 1))
     assert describe(dynamodb, name)["TableStatus"] == "UPDATING"
+    wait_active(dynamodb, name)
+    update(dynamodb, name, **units(2, 2))
+    updating = describe(dynamodb, name)
+    assert (updating["TableStatus"], figures(updating)) == ("UPDATING", (1, 1, 0))
     assert dynamodb.get_item(TableName=name, Key=item("a"))["Item"] == item("a")
     with refused("ResourceInUseException", f"{in_use}Table: {name} is in the process of being updated."):
         dynamodb.delete_table(TableName=name)
     wait_active(dynamodb, name)
+    assert figures(describe(dynamodb, name)) == (2, 2, 0)
+
+    update(dynamodb, name, WarmThroughput={"ReadUnitsPerSecond": 13000})
+    warming = describe(dynamodb, name)
+    assert warming["TableStatus"] == "ACTIVE" and warming["WarmThroughput"] == WARM | {"Status": "UPDATING"}
+    warm = WARM | {"ReadUnitsPerSecond": 13000, "Status": "ACTIVE"}
+    wait_until(lambda: describe(dynamodb, name)["WarmThroughput"] == warm, "the table is warm", 10, 0.1)
 
     started = time.monotonic()
     assert dynamodb.delete_table(TableName=name)["TableDescription"]["TableStatus"] == "DELETING"

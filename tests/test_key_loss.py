@@ -6,6 +6,7 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
+from support.indexes import definitions, index
 from support.server import Background
 from support.tables import (
     create_table, customer_key, describe, error_of, fill, item, refused, scan_all, sse, wait_until,
@@ -84,6 +85,18 @@ def r52_the_error_is_the_services_own(dynamodb, kms):
         ],
     ):
         dynamodb.get_item(TableName=table, Key=item("a"))
+
+
+def r52_indexes_are_neither_made_nor_removed_without_the_key(dynamodb, kms):
+    key = customer_key(kms)
+    table = create_table(dynamodb, GlobalSecondaryIndexes=[index("by-g", "g")], AttributeDefinitions=definitions({"pk": "S", "g": "S"}), **sse(key))
+    kms.disable_key(KeyId=key)
+    wait_lost(dynamodb, table)
+    before = describe(dynamodb, table)
+    for change in ({"Create": index("by-h", "g")}, {"Delete": {"IndexName": "by-g"}}):
+        with refused("ValidationException", containing=["KMS key disabled error: ", f"{key} is disabled. "]):
+            dynamodb.update_table(TableName=table, GlobalSecondaryIndexUpdates=[change], AttributeDefinitions=definitions({"g": "S"}))
+    assert describe(dynamodb, table) == before
 
 
 def r52_the_status_says_so_and_since_when(own_server):

@@ -77,7 +77,7 @@ impl NewIndex {
             projection: self.projection,
             provisioned: self.provisioned,
             throughput: self.throughput,
-            updating_until_millis: None,
+            held_until_millis: None,
             state: IndexState::Active,
             counted: Counted::default(),
         }

@@ -37,4 +37,4 @@ pub use record::{Counted, Protection, Switch, TableRecord};
 pub use switch::SwitchError;
 pub use table::{Opening, Table};
 pub use table_options::{PassingStatus, ResourcePolicy, TableOptions};
-pub use throughput_record::ThroughputRecord;
+pub use throughput_record::{ThroughputRecord, ToldThroughput};

@@ -12,6 +12,8 @@ pub struct TableOptions {
     pub throughput: ThroughputRecord,
     /// When it was last switched to on-demand, milliseconds since the Unix epoch; none of one that was made so.
     pub on_demand_millis: Option<i64>,
+    /// When it was switched to on-demand in the last 24 hours, milliseconds since the Unix epoch, oldest first.
+    pub on_demand_switches_millis: Vec<i64>,
     /// When its table class was changed in the last 30 days, milliseconds since the Unix epoch.
     pub class_changes_millis: Vec<i64>,
     /// Its resource-based policy.

@@ -16,6 +16,20 @@ pub struct ThroughputRecord {
     pub lowered_millis: Option<i64>,
     /// How often it was lowered on a day: days since the Unix epoch, and the number.
     pub lowered_on_day: (i64, u32),
+    /// What is told while a change is shown as under way.
+    pub told: Option<ToldThroughput>,
+}
+
+/// Throughput as it was before a change that is shown as under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToldThroughput {
+    /// Until when, milliseconds since the Unix epoch.
+    pub until_millis: i64,
+    /// The provisioned units, and how often they had been lowered that day; none if those do not change.
+    pub provisioned: Option<((i64, i64), u32)>,
+    /// What it was warm for; none if that does not change.
+    pub warm: Option<(i64, i64)>,
 }
 
 impl ThroughputRecord {
@@ -25,6 +39,11 @@ impl ThroughputRecord {
             (day, count) if day == day_of(now_millis) => count,
             _ => 0,
         }
+    }
+
+    /// What is told at a time instead of the record, if a change is shown as under way.
+    pub fn told_at(&self, now_millis: i64) -> Option<&ToldThroughput> {
+        self.told.as_ref().filter(|told| now_millis < told.until_millis)
     }
 
     /// The record after provisioned throughput was lowered.

@@ -52,7 +52,13 @@ impl Engine {
             }
             let Some(index) = record.indexes.iter().find(|index| !index.is_complete()) else { return Ok(()) };
             let number = index.number;
+            let now_millis = self.clock().now_millis();
             match &index.state {
+                // A later step goes on with it.
+                IndexState::Allocating if index.is_held(now_millis + self.parts.status_millis / 2) => {
+                    return Ok(());
+                }
+                IndexState::Deleting if index.is_held(now_millis) => return Ok(()),
                 IndexState::Active => {}
                 IndexState::Allocating => {
                     // A write that began before the index was there may be about to be applied without an entry.
@@ -62,7 +68,16 @@ impl Engine {
                 }
                 IndexState::Backfilling(after) => {
                     let after = after.as_deref().and_then(from_hex);
-                    self.backfill(table, number, after).await?;
+                    let last = self.backfill(table, number, after.clone()).await?;
+                    if !index.is_held(self.clock().now_millis()) {
+                        self.set_index_state(table, number, IndexState::Active).await?;
+                        continue;
+                    }
+                    if last != after {
+                        let state = IndexState::Backfilling(last.as_deref().map(to_hex));
+                        self.set_index_state(table, number, state).await?;
+                    }
+                    return Ok(());
                 }
                 IndexState::Deleting => {
                     // A write that began before may be about to make an entry.
@@ -74,21 +89,21 @@ impl Engine {
         }
     }
 
-    // Makes the entries of the items from `after` on, and says in the end that the index is complete.
+    // Makes the entries of the items after that stored key, and says which was the last.
     async fn backfill(
         &self,
         table: &Arc<Table>,
         number: u16,
         mut after: Option<Vec<u8>>,
-    ) -> Result<(), AccessError> {
+    ) -> Result<Option<Vec<u8>>, AccessError> {
         for batch in 1_usize.. {
             if !is_backfilling(&table.record(), number) {
-                return Ok(());
+                break;
             }
             table.mark_used(self.clock().now_millis());
             let opening = self.open(table, None).await?;
             // What changes runs to its end: a batch that is applied is counted, though the engine closes.
-            let from = after.take();
+            let from = after.clone();
             let batch_task =
                 tokio::spawn(async move { opening.table.fill_index(number, from.as_deref()).await });
             let last = batch_task.await.map_err(|error| StorageError::Closed(error.to_string()))??;
@@ -100,8 +115,7 @@ impl Engine {
             after = Some(last);
             tokio::task::yield_now().await;
         }
-        self.set_index_state(table, number, IndexState::Active).await?;
-        Ok(())
+        Ok(after)
     }
 
     // Removes all entries of an index that nobody writes to.
@@ -117,7 +131,7 @@ impl Engine {
         }
     }
 
-    // A state that was changed by others meanwhile stays as it is.
+    // An index that is being removed meanwhile, by itself or with its table, stays as it is.
     async fn set_index_state(
         &self,
         table: &Table,
@@ -125,7 +139,8 @@ impl Engine {
         state: IndexState,
     ) -> Result<(), StorageError> {
         self.change_record(table, |mut record| {
-            let index = record.indexes.iter_mut().find(|index| index.number == number);
+            let is_going = record.deleting;
+            let index = record.indexes.iter_mut().find(|index| index.number == number && !is_going);
             if let Some(index) = index.filter(|index| index.state != IndexState::Deleting) {
                 index.state = state;
             }

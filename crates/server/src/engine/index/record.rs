@@ -28,9 +28,9 @@ pub struct IndexRecord {
     /// A global index's throughput, beside the provisioned units.
     #[serde(default)]
     pub throughput: ThroughputRecord,
-    /// Until when it is shown as being updated, milliseconds since the Unix epoch.
-    #[serde(default)]
-    pub updating_until_millis: Option<i64>,
+    /// Until when it is shown as being made, updated or removed, milliseconds since the Unix epoch.
+    #[serde(default, alias = "updating_until_millis")]
+    pub held_until_millis: Option<i64>,
     /// How far it is.
     pub state: IndexState,
     /// Its entries when they were last counted.
@@ -93,7 +93,12 @@ impl IndexRecord {
 
     /// Whether it is shown as being updated.
     pub fn is_updating(&self, now_millis: i64) -> bool {
-        self.updating_until_millis.is_some_and(|until_millis| now_millis < until_millis)
+        self.state == IndexState::Active && self.is_held(now_millis)
+    }
+
+    /// Whether it is to be shown longer as what it is.
+    pub fn is_held(&self, now_millis: i64) -> bool {
+        self.held_until_millis.is_some_and(|until_millis| now_millis < until_millis)
     }
 
     /// Whether every item that should have an entry has one.

@@ -7,7 +7,8 @@ use strongroom_model::document::Document;
 use super::index_definitions::invalid;
 use super::input;
 use super::throughput_rules::{
-    Asked, ON_DEMAND_WARM, SEE, Subject, Units, check_decrease, highest, warm_description, warm_now,
+    Asked, ON_DEMAND_WARM, SEE, Subject, Units, check_decrease, highest, told_before, warm_description,
+    warm_now,
 };
 use crate::engine::{IndexRecord, TableRecord, ThroughputRecord};
 use crate::wire::ApiError;
@@ -44,12 +45,14 @@ pub fn check_update(update: &Document, name: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The index as an `Update` leaves it; `on_demand` is the table's billing mode from now on.
+/// The index as an `Update` leaves it; `on_demand` is the table's billing mode from now on. Until `until_millis`, if
+/// statuses are held, it tells what it was.
 pub fn updated(
     index: IndexRecord,
     update: &Document,
     on_demand: bool,
     now_millis: i64,
+    until_millis: Option<i64>,
 ) -> Result<IndexRecord, ApiError> {
     let name = index.name.clone();
     let subject = Subject::Index(&name);
@@ -71,7 +74,12 @@ pub fn updated(
     }
     asked.check_on_demand_max(subject, false, -1)?;
     let warm = warm_now(index.provisioned, &index.throughput);
-    let mut throughput = index.throughput;
+    let gets_warm = asked.warm != (None, None);
+    let told = until_millis.and_then(|until_millis| {
+        let before = (index.provisioned, &index.throughput);
+        told_before(before, units.is_some(), gets_warm, now_millis, until_millis)
+    });
+    let mut throughput = ThroughputRecord { told, ..index.throughput };
     throughput.on_demand_max = asked.merged_max(throughput.on_demand_max);
     if let (Some(before), Some(after)) = (index.provisioned, units) {
         if before == after {

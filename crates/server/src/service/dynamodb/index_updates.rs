@@ -66,7 +66,7 @@ impl IndexUpdates {
 
     /// The table's record with the updates: `record` is how it was, `changed` has what else the request asks for.
     ///
-    /// Indexes that are updated are shown so until `until_millis`, if statuses are held.
+    /// Indexes that are made, updated or removed are shown so until `until_millis`, if statuses are held.
     pub fn apply(
         self,
         record: &TableRecord,
@@ -90,7 +90,11 @@ impl IndexUpdates {
                     let new = created(record, &name, &definition, &self.definitions, on_demand)?;
                     let number = changed.next_index;
                     changed.next_index = number.checked_add(1).ok_or_else(numbers_are_used_up)?;
-                    changed.indexes.push(IndexRecord { state: IndexState::Allocating, ..new.record(number) });
+                    changed.indexes.push(IndexRecord {
+                        state: IndexState::Allocating,
+                        held_until_millis: until_millis,
+                        ..new.record(number)
+                    });
                 }
                 Action::Update { name, update } => {
                     let index = found(&mut changed, &name, "update")?;
@@ -100,11 +104,17 @@ impl IndexUpdates {
                     if index.is_updating(now_millis) {
                         return Err(being("updated", &record.name, &name));
                     }
-                    let updated = index_throughput::updated(index.clone(), &update, on_demand, now_millis)?;
+                    let updated = index_throughput::updated(
+                        index.clone(),
+                        &update,
+                        on_demand,
+                        now_millis,
+                        until_millis,
+                    )?;
                     // The service shows nothing but the new warmth while an index gets warm.
                     let shows = updated.provisioned != index.provisioned
                         || updated.throughput.on_demand_max != index.throughput.on_demand_max;
-                    *index = IndexRecord { updating_until_millis: until_millis.filter(|_| shows), ..updated };
+                    *index = IndexRecord { held_until_millis: until_millis.filter(|_| shows), ..updated };
                 }
                 Action::Delete { name } => {
                     let table_name = &record.name;
@@ -124,7 +134,10 @@ impl IndexUpdates {
                         IndexState::Active | IndexState::Backfilling(_) if others => {
                             return Err(one_at_a_time());
                         }
-                        IndexState::Active | IndexState::Backfilling(_) => index.state = IndexState::Deleting,
+                        IndexState::Active | IndexState::Backfilling(_) => {
+                            index.state = IndexState::Deleting;
+                            index.held_until_millis = until_millis;
+                        }
                     }
                 }
             }

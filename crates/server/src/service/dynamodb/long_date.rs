@@ -1,58 +1,12 @@
 //! Times as the service writes them into the sentences of its errors.
 
-/// A time as the service spells it out in sentences.
+use chrono::DateTime;
+
+/// A time as the service spells it out in sentences; `millis` are those since the Unix epoch.
 pub fn long_date(millis: i64) -> String {
-    const DAYS: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
-    const MONTHS: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
-    let days = millis.div_euclid(DAY_MILLIS);
-    let second_of_day = millis.rem_euclid(DAY_MILLIS) / 1000;
-    let (hour, minute, second) = (second_of_day / 3600, second_of_day / 60 % 60, second_of_day % 60);
-    let (year, month, day) = date_of(days);
-    let half = if hour < 12 { "AM" } else { "PM" };
-    let hour = if hour % 12 == 0 { 12 } else { hour % 12 };
-    // The first of January 1970 was a Thursday.
-    let weekday = DAYS[usize::try_from(days.rem_euclid(7)).unwrap_or_default()];
-    format!(
-        "{weekday}, {} {day}, {year} at {hour}:{minute:02}:{second:02} {half} Coordinated Universal Time",
-        MONTHS[month - 1]
-    )
+    let date = DateTime::from_timestamp_millis(millis).unwrap_or_default();
+    date.format("%A, %B %-d, %Y at %-I:%M:%S %p Coordinated Universal Time").to_string()
 }
-
-// The year, month (1 to 12) and day of a number of days since the Unix epoch.
-fn date_of(days: i64) -> (i64, usize, i64) {
-    let mut year = 1970 + days.div_euclid(366);
-    let first_day = |year: i64| {
-        let before = year - 1;
-        365 * (year - 1970) + before.div_euclid(4) - before.div_euclid(100) + before.div_euclid(400) - 477
-    };
-    while first_day(year + 1) <= days {
-        year += 1;
-    }
-    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let lengths = [31, if is_leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let mut day = days - first_day(year);
-    let mut month = 0;
-    while day >= lengths[month] {
-        day -= lengths[month];
-        month += 1;
-    }
-    (year, month + 1, day + 1)
-}
-
-const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
 #[cfg(test)]
 mod tests {

@@ -6,17 +6,20 @@ use strongroom_model::document::Document;
 use super::create_table::provisioned;
 use super::index_definitions::invalid;
 use super::input;
+use super::long_date::long_date;
 use super::table::seconds;
 use super::throughput_rules;
 use super::throughput_rules::{
-    Asked, ON_DEMAND_WARM, SEE, Subject, Units, check_decrease, highest, limit_exceeded, warm_description,
-    warm_now,
+    Asked, ON_DEMAND_WARM, SEE, Subject, Units, check_decrease, highest, limit_exceeded, told_before,
+    warm_description, warm_now,
 };
 use crate::engine::{TableOptions, TableRecord, ThroughputRecord};
 use crate::wire::ApiError;
 
 /// How often the table class may change in thirty days.
 const CLASS_CHANGES_MAX: usize = 2;
+/// How often a table may switch to on-demand in 24 hours; back to provisioned it may at any time.
+const ON_DEMAND_SWITCHES_MAX: usize = 4;
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
 /// The options that CreateTable asks for; `units` are the provisioned ones, or none for on-demand.
@@ -64,13 +67,18 @@ pub fn takes_time(body: &Document) -> bool {
     ["BillingMode", "ProvisionedThroughput", "TableClass"].iter().any(|name| input::has(body, name))
 }
 
-/// The table as UpdateTable leaves it.
-pub fn updated(body: &Document, record: &TableRecord, now_millis: i64) -> Result<TableRecord, ApiError> {
+/// The table as UpdateTable leaves it; until `until_millis`, if statuses are held, it tells what it was.
+pub fn updated(
+    body: &Document,
+    record: &TableRecord,
+    now_millis: i64,
+    until_millis: Option<i64>,
+) -> Result<TableRecord, ApiError> {
     let mut options = record.options.clone();
     let units = updated_units(body, record, now_millis)?;
     let asked = Asked::of(body);
     asked.check_on_demand_max(Subject::Table, units.is_some(), -1)?;
-    let mut throughput = options.throughput;
+    let mut throughput = record.options.throughput.clone();
     throughput.on_demand_max = match units {
         Some(_) => (None, None),
         None => asked.merged_max(throughput.on_demand_max),
@@ -80,7 +88,7 @@ pub fn updated(body: &Document, record: &TableRecord, now_millis: i64) -> Result
         throughput.warm = Some(highest(warm, units.unwrap_or(ON_DEMAND_WARM)));
         match (record.provisioned, units) {
             (_, None) => {
-                options.on_demand_millis = Some(now_millis);
+                switch_to_on_demand(&mut options, now_millis)?;
                 throughput.lowered_millis = Some(now_millis);
             }
             (None, Some(_)) => {
@@ -93,6 +101,11 @@ pub fn updated(body: &Document, record: &TableRecord, now_millis: i64) -> Result
     if let Some(warm) = asked.next_warm(Subject::Table, warm)? {
         throughput.warm = Some(warm);
     }
+    let changes_units = units.is_some() && units != record.provisioned;
+    let before = (record.provisioned, &record.options.throughput);
+    throughput.told = until_millis.and_then(|until_millis| {
+        told_before(before, changes_units, asked.warm != (None, None), now_millis, until_millis)
+    });
     options.throughput = throughput;
     let mut changed = TableRecord { provisioned: units, options, ..record.clone() };
     if let Some(class) = input::text(body, "TableClass") {
@@ -174,6 +187,25 @@ fn updated_units(body: &Document, record: &TableRecord, now_millis: i64) -> Resu
         }
     }
     Ok(units)
+}
+
+// The guide's quota is four times in 24 hours. The sentence is that of captures of the service, which told of one time.
+fn switch_to_on_demand(options: &mut TableOptions, now_millis: i64) -> Result<(), ApiError> {
+    let switches = &mut options.on_demand_switches_millis;
+    switches.retain(|millis| now_millis - millis < DAY_MILLIS);
+    if let (Some(first), Some(last), ON_DEMAND_SWITCHES_MAX..) =
+        (switches.first(), switches.last(), switches.len())
+    {
+        return Err(limit_exceeded(format!(
+            "Subscriber limit exceeded: Update to PayPerRequest mode are limited to {ON_DEMAND_SWITCHES_MAX} times in 1 \
+             day(s). Last update at {}. Next update can be made at {}",
+            long_date(*last),
+            long_date(first + DAY_MILLIS)
+        )));
+    }
+    switches.push(now_millis);
+    options.on_demand_millis = Some(now_millis);
+    Ok(())
 }
 
 fn change_class(record: &mut TableRecord, class: &str, now_millis: i64) -> Result<(), ApiError> {

@@ -10,7 +10,7 @@ use super::index_definitions::invalid;
 use super::input;
 use super::long_date::long_date;
 use super::table::seconds;
-use crate::engine::ThroughputRecord;
+use crate::engine::{ThroughputRecord, ToldThroughput};
 use crate::wire::ApiError;
 
 /// Read and write units.
@@ -172,6 +172,19 @@ pub fn check_decrease(throughput: &ThroughputRecord, now_millis: i64) -> Result<
     )))
 }
 
+/// What is told of a change until `until_millis`: the throughput as it is `before`.
+pub fn told_before(
+    (units, before): (Option<Units>, &ThroughputRecord),
+    changes_units: bool,
+    gets_warm: bool,
+    now_millis: i64,
+    until_millis: i64,
+) -> Option<ToldThroughput> {
+    let provisioned = units.filter(|_| changes_units).map(|units| (units, before.lowered_today(now_millis)));
+    let warm = gets_warm.then(|| warm_now(units, before));
+    (changes_units || gets_warm).then_some(ToldThroughput { until_millis, provisioned, warm })
+}
+
 /// What it is warm for: never less than it was before, nor than it is provisioned for.
 pub fn warm_now(units: Option<Units>, throughput: &ThroughputRecord) -> Units {
     highest(throughput.warm.unwrap_or_default(), units.unwrap_or(ON_DEMAND_WARM))
@@ -189,9 +202,12 @@ pub fn describe(
     now_millis: i64,
     description: &mut Value,
 ) {
-    let (read_units, write_units) = units.unwrap_or((0, 0));
+    let told = throughput.told_at(now_millis);
+    let ((read_units, write_units), lowered_today) = told
+        .and_then(|told| told.provisioned)
+        .unwrap_or_else(|| (units.unwrap_or_default(), throughput.lowered_today(now_millis)));
     let mut provisioned = json!({
-        "NumberOfDecreasesToday": throughput.lowered_today(now_millis),
+        "NumberOfDecreasesToday": lowered_today,
         "ReadCapacityUnits": read_units,
         "WriteCapacityUnits": write_units,
     });
@@ -204,7 +220,10 @@ pub fn describe(
         }
     }
     description["ProvisionedThroughput"] = provisioned;
-    description["WarmThroughput"] = warm_description(warm_now(units, throughput), "ACTIVE");
+    description["WarmThroughput"] = match told.and_then(|told| told.warm) {
+        Some(warm) => warm_description(warm, "UPDATING"),
+        None => warm_description(warm_now(units, throughput), "ACTIVE"),
+    };
     for (name, units) in [
         ("MaxReadRequestUnits", throughput.on_demand_max.0),
         ("MaxWriteRequestUnits", throughput.on_demand_max.1),

@@ -48,6 +48,10 @@ pub async fn run(engine: &Arc<Engine>, request: &Request) -> Result<Output, ApiE
     let found = table::for_control(engine, request)?;
     let before = found.record();
     table::check_at_rest(engine, &before)?;
+    if updates.builds() && before.inaccessible_millis.is_some() {
+        // Its entries cannot be made or removed without the key, as its items cannot be reached.
+        table::open_for_items(engine, &found, &request.caller).await?;
+    }
     if encrypts {
         engine.switch_key(&found, &request.caller, choice.key()).await.map_err(ApiError::switching)?;
         let status = table::status_now(engine, &found.record());
@@ -60,7 +64,7 @@ pub async fn run(engine: &Arc<Engine>, request: &Request) -> Result<Output, ApiE
     let asks_for_maxima = Asked::of(body).on_demand_max != (None, None);
     engine
         .try_change_record(&found, |record| {
-            let changed = throughput::updated(body, record, now_millis)?;
+            let changed = throughput::updated(body, record, now_millis, until_millis)?;
             if changed.provisioned != record.provisioned {
                 check_indexes_are_at_rest(record, |what| {
                     format!(
