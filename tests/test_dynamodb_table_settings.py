@@ -77,6 +77,22 @@ def test_the_billing_mode_switches_both_ways(dynamodb):
     assert figures(back) == (3, 3, 0) and back["WarmThroughput"] == WARM | {"Status": "ACTIVE"}
 
 
+def test_units_out_of_bounds_are_told_first(dynamodb):
+    """Before the keys are looked at, and whether there is such a table."""
+    bound = 10**12
+    for given, message in [
+        (provisioned(bound + 1, bound + 1), f"Given value {bound + 1} for ReadCapacityUnits is out of bounds"),
+        (provisioned(bound, bound + 1), f"Given value {bound + 1} for WriteCapacityUnits is out of bounds"),
+    ]:
+        with refused("ValidationException", message):
+            dynamodb.create_table(
+                TableName=unique(), AttributeDefinitions=[], KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}], **given)
+        with refused("ValidationException", message):
+            update(dynamodb, unique(), **given)
+    with refused("LimitExceededException", containing=["1000000000000, is above the per table maximum"]):
+        create_table(dynamodb, **provisioned(1, bound))
+
+
 def test_a_table_switches_to_on_demand_four_times_in_a_day(dynamodb):
     table = create_table(dynamodb, **provisioned(1, 1))
     for _ in range(4):

@@ -5,8 +5,8 @@ use strongroom_model::document::Document;
 
 use super::encryption;
 use super::index_definitions::{TableKeys, invalid, table_keys};
-use super::throughput_rules::{Subject, check_quotas};
-use super::{input, resource_policy, table, tags, throughput};
+use super::throughput_rules::{Subject, check_bounds, check_quotas};
+use super::{input, resource_policy, table, tags, throughput, throughput_rules};
 use crate::engine::{Engine, NewTable};
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
@@ -85,10 +85,7 @@ pub fn provisioned(
 ) -> Result<Option<(i64, i64)>, ApiError> {
     let invalid =
         |text: &str| ApiError::validation(format!("One or more parameter values were invalid: {text}"));
-    let units = body.get("ProvisionedThroughput").filter(|units| !units.is_null()).map(|units| {
-        let read = input::integer(units, "ReadCapacityUnits").unwrap_or(0);
-        (read, input::integer(units, "WriteCapacityUnits").unwrap_or(0))
-    });
+    let units = throughput_rules::units(body);
     let on_demand = match input::text(body, "BillingMode") {
         Some(mode) => mode == "PAY_PER_REQUEST",
         None => before == Some(None),
@@ -98,7 +95,7 @@ pub fn provisioned(
         (true, Some(_)) => Err(invalid(
             "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST",
         )),
-        (false, Some(units)) => Ok(Some(units)),
+        (false, Some(units)) => check_bounds(units).map(|()| Some(units)),
         (false, None) => match before {
             Some(Some(units)) => Ok(Some(units)),
             _ => Err(invalid(

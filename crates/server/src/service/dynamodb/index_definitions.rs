@@ -6,6 +6,7 @@ use strongroom_model::document::Document;
 use strongroom_model::expression::hash_set_order;
 use strongroom_model::index::KEY_ATTRIBUTES_MAX;
 
+use super::throughput_rules::units;
 use super::{index_throughput, input};
 use crate::engine::{NewIndex, ProjectionRecord, ThroughputRecord};
 use crate::wire::ApiError;
@@ -121,7 +122,7 @@ pub fn table_keys(body: &Document, on_demand: bool) -> Result<TableKeys, ApiErro
 /// Reads and checks one global index; the throughput is the caller's to check.
 pub fn global_index(index: &Document, definitions: &Definitions) -> Result<NewIndex, ApiError> {
     let keys = many(&key_elements(index))?;
-    let provisioned = index_throughput::units(index);
+    let provisioned = units(index);
     Ok(NewIndex { provisioned, ..new_index(index, false, &keys, definitions)? })
 }
 

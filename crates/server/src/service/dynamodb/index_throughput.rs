@@ -7,18 +7,11 @@ use strongroom_model::document::Document;
 use super::index_definitions::invalid;
 use super::input;
 use super::throughput_rules::{
-    Asked, ON_DEMAND_WARM, SEE, Subject, Units, check_decrease, highest, told_before, warm_description,
-    warm_now,
+    Asked, ON_DEMAND_WARM, SEE, Subject, Units, check_decrease, highest, told_before, units,
+    warm_description, warm_now,
 };
 use crate::engine::{IndexRecord, TableRecord, ThroughputRecord};
 use crate::wire::ApiError;
-
-/// The units of `ProvisionedThroughput` of an index that is made or updated.
-pub fn units(holder: &Document) -> Option<Units> {
-    let units = holder.get("ProvisionedThroughput").filter(|units| !units.is_null())?;
-    let unit = |name| input::integer(units, name).unwrap_or(0);
-    Some((unit("ReadCapacityUnits"), unit("WriteCapacityUnits")))
-}
 
 /// The throughput of a new index, beside its provisioned units; `on_demand` is the table's billing mode.
 pub fn of_new_index(

@@ -7,7 +7,7 @@ use strongroom_model::document::Document;
 use super::index_definitions::{
     Definitions, GLOBAL_INDEXES_MAX, NameAndType, check_included, global_index, invalid, key_elements,
 };
-use super::throughput_rules::{Asked, Subject, check_quotas};
+use super::throughput_rules::{Asked, Subject, check_quotas, units};
 use super::{index_throughput, input};
 use crate::engine::{IndexRecord, IndexState, NewIndex, TableRecord};
 use crate::wire::ApiError;
@@ -156,7 +156,7 @@ impl IndexUpdates {
         let is_given = |name: &str| {
             self.actions
                 .iter()
-                .any(|action| matches!(action, Action::Update { name: other, update } if other == name && index_throughput::units(update).is_some()))
+                .any(|action| matches!(action, Action::Update { name: other, update } if other == name && units(update).is_some()))
         };
         let missing = record.indexes.iter().find(|index| !index.local && !is_given(&index.name));
         missing.map_or(Ok(()), |index| {

@@ -119,6 +119,23 @@ impl Asked {
     }
 }
 
+/// Refuses units of a table that are beyond any quota; the service does so before it looks for the table.
+pub fn check_bounds(units: Units) -> Result<(), ApiError> {
+    for (name, units) in [("ReadCapacityUnits", units.0), ("WriteCapacityUnits", units.1)] {
+        if units > UNITS_BOUND {
+            return Err(ApiError::validation(format!("Given value {units} for {name} is out of bounds")));
+        }
+    }
+    Ok(())
+}
+
+/// The units of `ProvisionedThroughput` of a table or an index.
+pub fn units(holder: &Document) -> Option<Units> {
+    let units = holder.get("ProvisionedThroughput").filter(|units| !units.is_null())?;
+    let unit = |name| input::integer(units, name).unwrap_or(0);
+    Some((unit("ReadCapacityUnits"), unit("WriteCapacityUnits")))
+}
+
 /// Refuses more than the account may have for a table or an index: the service's default quotas.
 pub fn check_quotas(
     subject: Subject<'_>,
@@ -286,6 +303,8 @@ pub const SEE: &str =
     "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.";
 const ON_DEMAND_PAGE: &str = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html#on-demand-capacity-mode-initial";
 /// The most units of a table or an index, in each direction: the service's default quota.
+/// Higher units than these are no figure that the service reads.
+const UNITS_BOUND: i64 = 1_000_000_000_000;
 const UNITS_MAX: i64 = 40_000;
 /// What takes a maximum away.
 const NO_MAXIMUM: i64 = -1;

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::encryption;
 use super::index_definitions::invalid;
 use super::index_updates::{IndexUpdates, in_use};
-use super::throughput_rules::{Asked, Subject, check_quotas};
-use super::{index_throughput, input, table, throughput};
+use super::throughput_rules::{Asked, Subject, check_bounds, check_quotas};
+use super::{index_throughput, input, table, throughput, throughput_rules};
 use crate::engine::{Engine, IndexState, PassingStatus, TableRecord};
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
@@ -28,6 +28,9 @@ pub async fn run(engine: &Arc<Engine>, request: &Request) -> Result<Output, ApiE
             "VectorIndexUpdates",
         ],
     )?;
+    if let Some(units) = throughput_rules::units(body) {
+        check_bounds(units)?;
+    }
     let encrypts = input::has(body, "SSESpecification");
     let protects = input::flag(body, "DeletionProtectionEnabled");
     let updates = IndexUpdates::read(body)?;
