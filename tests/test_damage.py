@@ -136,6 +136,26 @@ def test_swapped_objects_are_noticed(filled):
     assert examine(server, tables, written, first, second) != "unnoticed"
 
 
+def test_a_keyring_that_names_another_key_is_damaged(own_server):
+    """The KMS key's ARN in a keyring is in clear and read before anything can authenticate it: a flipped bit there is
+    damage, and no key that was deleted."""
+    dynamodb = own_server.dynamodb
+    key = customer_key(own_server.kms)
+    table = create_table(dynamodb, **sse(key))
+    written = fill(dynamodb, table, 5)
+    own_server.stop()
+    [keyring] = (own_server.data / "store" / "tables").glob("*/keyring/*")
+    whole = keyring.read_bytes()
+    at = whole.index(key.encode())
+    for place in (at, at + len("arn:aws:kms:us-east-1:000000000000:k"), at + len(key) - 1):
+        keyring.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1:])
+        found = verify(own_server)
+        assert found.returncode == 1 and names(found.stdout, keyring) and key in found.stdout, found.stdout
+        assert examine(own_server, [table], {table: written}, keyring) == "failed"
+    keyring.write_bytes(whole)
+    assert examine(own_server, [table], {table: written}) == "unnoticed"
+
+
 def test_an_older_keyring_is_noticed(own_server, tmp_path):
     """Rollback of keys: after a switch, the table's keyring of before is put back. It authenticates under a key
     that still works, and is refused all the same, by name."""

@@ -215,6 +215,15 @@ impl Engine {
                 record.keyring_version
             )));
         }
+        // The name of its KMS key stands in clear in a keyring, and nothing authenticates it before that key is asked.
+        let key_arn = &keyring.table_key().key_arn;
+        if !record.may_be_under(key_arn) {
+            return Err(StorageError::Damaged(format!(
+                "object `{}/keyring/{:020}`: it names another KMS key than the catalogue does; restore it from a backup",
+                record.folder(),
+                keyring.version()
+            )));
+        }
         Ok(keyring)
     }
 

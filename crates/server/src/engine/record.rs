@@ -143,6 +143,16 @@ impl TableRecord {
         }
     }
 
+    /// Whether the table's newest keyring may be under this KMS key: the one that protects it or, while that changes,
+    /// the one that it goes to.
+    pub fn may_be_under(&self, key_arn: &str) -> bool {
+        let goes_to = match &self.switch {
+            Some(Switch::To(to)) => Some(to),
+            Some(Switch::From { .. }) | None => None,
+        };
+        std::iter::once(&self.protection).chain(goes_to).any(|protection| protection.key_arn == key_arn)
+    }
+
     /// The folder of the table's objects in the store.
     pub fn folder(&self) -> String {
         format!("tables/{}", self.id)

@@ -284,6 +284,14 @@ impl Verification<'_> {
         // While a change of key is under way the keyring may be ahead of the catalogue.
         let wrapped = keyring.table_key();
         section.key_arn = wrapped.key_arn.clone();
+        if !record.may_be_under(&wrapped.key_arn) {
+            section.findings.push(Finding {
+                object: format!("{folder}/keyring/{:020}", keyring.version()),
+                what: format!("it names another KMS key than the catalogue does, {}", record.protection.key_arn),
+                advice: RESTORE_KEYRING,
+            });
+            return section;
+        }
         let now_millis = SystemClock::default().now_millis();
         let table_key = match keys.open_table_key(wrapped, &record.context(), now_millis) {
             Ok(table_key) => table_key,
