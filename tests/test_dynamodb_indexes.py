@@ -442,6 +442,23 @@ def test_indexes_survive_a_crash(own_server):
     wait_until(lambda: figures() == wanted, f"counts of {wanted}, not {figures()}", 20, pause_secs=0.2)
 
 
+def test_figures_are_right_after_a_crash_though_nobody_uses_the_table(own_server):
+    dynamodb = own_server.dynamodb
+    table = create_table(dynamodb, **sse(customer_key(own_server.kms)))
+    for n in range(30):
+        dynamodb.put_item(TableName=table, Item=item(f"{n:02}"))
+
+    def figures():
+        described = describe(own_server.dynamodb, table)
+        return described["ItemCount"], described["TableSizeBytes"]
+
+    before = figures()
+    assert before[0] == 30
+    own_server.kill()
+    own_server.start()
+    wait_until(lambda: figures() == before, f"figures of {before}", 20, pause_secs=0.2)
+
+
 def test_a_table_without_a_sort_key_has_global_indexes(dynamodb):
     table = create_table(dynamodb, AttributeDefinitions=definitions({"pk": "S", "g": "B"}), GlobalSecondaryIndexes=[index("by-g", "g")])
     dynamodb.put_item(TableName=table, Item={"pk": {"S": "a"}, "g": {"B": b"\0\xff"}})

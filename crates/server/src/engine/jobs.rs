@@ -11,7 +11,8 @@ use super::table::Table;
 use crate::storage::StorageError;
 
 impl Engine {
-    /// Finishes what an earlier process left, looks at every table's key, and starts the engine's work.
+    /// Finishes what an earlier process left, looks at every table's key, counts what a crash left uncounted, and starts
+    /// the engine's work.
     pub fn start(self: &Arc<Self>) {
         let mut tasks = self.tasks.lock();
         if self.parts.push_key_state {
@@ -22,6 +23,8 @@ impl Engine {
                 engine.follow_keys(news).await;
             }));
         }
+        let engine = Arc::clone(self);
+        tasks.push(tokio::spawn(async move { engine.open_unclosed().await }));
         let engine = Arc::clone(self);
         tasks.push(tokio::spawn(async move {
             loop {

@@ -62,6 +62,21 @@ impl Exactness {
 }
 
 impl Engine {
+    /// Opens the tables that a crash left open, one after the other, so that they are counted though nobody uses them.
+    /// A table whose key is elsewhere waits for its next use: nobody but its users asks that key service.
+    pub(super) async fn open_unclosed(&self) {
+        for table in self.all_tables() {
+            let record = table.record();
+            if !record.open || record.deleting || record.inaccessible_millis.is_some() || self.is_remote(&record) {
+                continue;
+            }
+            table.mark_used(self.clock().now_millis());
+            if let Err(error) = self.open(&table, None).await {
+                tracing::info!(table = %record.id, %error, "the table's figures wait for its next use");
+            }
+        }
+    }
+
     /// Counts an open table beside its requests, if its figures are behind. The task holds the opening for a moment at
     /// a time, so that closing the table does not wait for it; the next opening begins anew then.
     pub(super) fn recount(self: &Arc<Self>, table: &Arc<Table>) {
