@@ -67,7 +67,11 @@ impl Engine {
     pub(super) async fn open_unclosed(&self) {
         for table in self.all_tables() {
             let record = table.record();
-            if !record.open || record.deleting || record.inaccessible_millis.is_some() || self.is_remote(&record) {
+            if !record.open
+                || record.deleting
+                || record.inaccessible_millis.is_some()
+                || self.is_remote(&record)
+            {
                 continue;
             }
             table.mark_used(self.clock().now_millis());

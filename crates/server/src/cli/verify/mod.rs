@@ -287,7 +287,10 @@ impl Verification<'_> {
         if !record.may_be_under(&wrapped.key_arn) {
             section.findings.push(Finding {
                 object: format!("{folder}/keyring/{:020}", keyring.version()),
-                what: format!("it names another KMS key than the catalogue does, {}", record.protection.key_arn),
+                what: format!(
+                    "it names another KMS key than the catalogue does, {}",
+                    record.protection.key_arn
+                ),
                 advice: RESTORE_KEYRING,
             });
             return section;

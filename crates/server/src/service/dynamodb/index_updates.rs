@@ -98,8 +98,10 @@ impl IndexUpdates {
                 }
                 Action::Update { name, update } => {
                     let index = found(&mut changed, &name, "update")?;
-                    if index.state == IndexState::Deleting {
-                        return Err(being("deleted", &record.name, &name));
+                    match index.state {
+                        IndexState::Deleting => return Err(being("deleted", &record.name, &name)),
+                        IndexState::Allocating => return Err(being("created", &record.name, &name)),
+                        IndexState::Active | IndexState::Backfilling(_) => {}
                     }
                     if index.is_updating(now_millis) {
                         return Err(being("updated", &record.name, &name));

@@ -56,6 +56,7 @@ pub async fn run(engine: &Arc<Engine>, request: &Request) -> Result<Output, ApiE
         table::open_for_items(engine, &found, &request.caller).await?;
     }
     if encrypts {
+        check_no_index_changes(&before)?;
         engine.switch_key(&found, &request.caller, choice.key()).await.map_err(ApiError::switching)?;
         let status = table::status_now(engine, &found.record());
         return Ok(json!({ "TableDescription": table::description(engine, &found, status) }).into());
@@ -84,6 +85,9 @@ pub async fn run(engine: &Arc<Engine>, request: &Request) -> Result<Output, ApiE
                     )
                 })?;
             }
+            if updates.is_empty() {
+                check_no_index_changes(record)?;
+            }
             check_quotas(Subject::Table, changed.provisioned, &changed.options.throughput, &record.region)?;
             let record = updates.apply(record, changed, now_millis, until_millis)?;
             let options = match takes_time {
@@ -104,6 +108,14 @@ pub async fn run(engine: &Arc<Engine>, request: &Request) -> Result<Output, ApiE
     index_throughput::answer_as_before(body, &before, now_millis, &mut description);
     engine.work_on_indexes(&found);
     Ok(json!({ "TableDescription": description }).into())
+}
+
+// A table is UPDATING while an index is made or goes; once an index is being filled it is not any more.
+fn check_no_index_changes(record: &TableRecord) -> Result<(), ApiError> {
+    match table::status(record) {
+        "UPDATING" => Err(in_use(format!("Table: {} is in the process of being updated.", record.name))),
+        _ => Ok(()),
+    }
 }
 
 // A table's throughput cannot change while an index is made or goes; `text` is said before the indexes.
