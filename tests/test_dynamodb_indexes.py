@@ -312,6 +312,58 @@ def test_what_is_fetched_for_a_local_index_matches_the_query(server, dynamodb):
             assert found > 0 and wrong == []
 
 
+def test_what_is_fetched_for_a_local_index_is_all_that_is_there(own_server):
+    """Items that move in the index while it is read are in every answer, for an entry and its item are read of one moment."""
+    dynamodb = own_server.dynamodb
+    keys = [{"AttributeName": "pk", "KeyType": "HASH"}]
+    name = unique("moving")
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": a, "AttributeType": t} for a, t in (("pk", "S"), ("sk", "S"), ("l", "N"))],
+        KeySchema=[*keys, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        LocalSecondaryIndexes=[{
+            "IndexName": "local", "KeySchema": [*keys, {"AttributeName": "l", "KeyType": "RANGE"}],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }],
+    )
+    for n in range(5):
+        dynamodb.put_item(TableName=name, Item={"pk": {"S": "hot"}, "sk": {"S": str(n)}, "l": {"N": "0"}, "v": {"N": "0"}})
+    # What lies in the log alone is there too.
+    own_server.kill()
+    own_server.start()
+    deadline = time.monotonic() + 3
+
+    def write(worker):
+        client, choice = own_server.client("dynamodb"), random.Random(worker)
+        while time.monotonic() < deadline:
+            client.update_item(
+                TableName=name, Key={"pk": {"S": "hot"}, "sk": {"S": str(choice.randrange(5))}},
+                UpdateExpression="SET l = :l, v = :l", ExpressionAttributeValues={":l": {"N": str(choice.randrange(1000))}})
+
+    def read(consistent):
+        client, counts, torn = own_server.client("dynamodb"), set(), []
+        while time.monotonic() < deadline:
+            for page in (
+                client.query(
+                    TableName=name, IndexName="local", Select="ALL_ATTRIBUTES", ConsistentRead=consistent,
+                    KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": {"S": "hot"}}),
+                client.execute_statement(
+                    Statement=f"SELECT sk, l, v FROM \"{name}\".\"local\" WHERE pk = 'hot'", ConsistentRead=consistent),
+            ):
+                counts.add(len({one["sk"]["S"] for one in page["Items"]}))
+                torn += [one for one in page["Items"] if one["l"] != one["v"]]
+        return counts, torn
+
+    with concurrent.futures.ThreadPoolExecutor(5) as pool:
+        writers = [pool.submit(write, worker) for worker in range(3)]
+        readers = [pool.submit(read, consistent) for consistent in (True, False)]
+        for writer in writers:
+            writer.result()
+        for reader in readers:
+            assert reader.result() == ({5}, [])
+
+
 def test_reads_that_an_index_refuses(dynamodb, table):
     for call in (dynamodb.scan, lambda **p: dynamodb.query(
             KeyConditionExpression="g = :g", ExpressionAttributeValues={":g": {"S": "x"}}, **p)):

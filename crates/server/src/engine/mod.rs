@@ -13,6 +13,7 @@ mod jobs;
 mod key_filter;
 mod key_state;
 mod lifecycle;
+mod moment;
 mod names;
 mod open_table;
 pub mod record;

@@ -67,7 +67,11 @@ pub struct Rows<'a> {
     scan: Scan,
 }
 
-impl Rows<'_> {
+impl<'a> Rows<'a> {
+    pub(super) fn new(table: &'a OpenTable, scan: Scan) -> Self {
+        Self { table, scan }
+    }
+
     /// The next row, or `None` at the end.
     pub async fn next(&mut self) -> Result<Option<(Bytes, Bytes)>, AccessError> {
         self.scan.next().await.map_err(|error| self.table.reason(error))
@@ -280,7 +284,7 @@ impl OpenTable {
     pub async fn rows(&self, range: Range, order: Order, consistent: bool) -> Result<Rows<'_>, AccessError> {
         let visibility = if consistent { Visibility::Durable } else { Visibility::Applied };
         let scan = self.database.scan(range, order, visibility).await.map_err(|error| self.reason(error))?;
-        Ok(Rows { table: self, scan })
+        Ok(Rows::new(self, scan))
     }
 
     /// Whether the filter of keys is worth the scan of all items now.
@@ -377,7 +381,7 @@ impl OpenTable {
     }
 
     // What a failure means: that the table was taken away, if it was.
-    fn reason(&self, error: StorageError) -> AccessError {
+    pub(super) fn reason(&self, error: StorageError) -> AccessError {
         self.gone.get().cloned().unwrap_or(AccessError::Storage(error))
     }
 

@@ -168,7 +168,7 @@ impl Recount {
         let part = &mut self.parts[place];
         let (start, end) = part.range.clone();
         let start = after.map_or(start, |after| std::ops::Bound::Excluded(after.to_vec()));
-        let mut rows = self.snapshot.scan((start, end)).await?;
+        let mut rows = self.snapshot.scan_once((start, end)).await?;
         let mut last = None;
         for _ in 0..STEP_ROWS {
             let Some((key, value)) = rows.next().await? else { return Ok(None) };

@@ -83,6 +83,15 @@ pub enum Order {
     Descending,
 }
 
+impl Order {
+    fn iteration(self) -> IterationOrder {
+        match self {
+            Self::Ascending => IterationOrder::Ascending,
+            Self::Descending => IterationOrder::Descending,
+        }
+    }
+}
+
 /// A write that is applied and will be durable.
 pub struct Written {
     handle: WriteHandle,
@@ -116,15 +125,37 @@ impl Scan {
 pub struct Snapshot(Arc<slatedb::DbSnapshot>);
 
 impl Snapshot {
-    /// The rows between two keys, smallest first. They are read once, so they are not kept in the block cache.
-    pub async fn scan(&self, range: (Bound<Vec<u8>>, Bound<Vec<u8>>)) -> Result<Scan, StorageError> {
-        let options = ScanOptions {
-            durability_filter: DurabilityLevel::Memory,
-            cache_blocks: false,
-            ..ScanOptions::default()
-        };
+    /// The last write that it shows, in the order of `Written::sequence`.
+    pub fn sequence(&self) -> u64 {
+        self.0.seq()
+    }
+
+    /// One row's value.
+    pub async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+        let options = ReadOptions::new().with_durability_filter(DurabilityLevel::Memory);
+        Ok(self.0.get_with_options(key, &options).await?)
+    }
+
+    /// The rows between two keys.
+    pub async fn scan(
+        &self,
+        range: (Bound<Vec<u8>>, Bound<Vec<u8>>),
+        order: Order,
+    ) -> Result<Scan, StorageError> {
+        let options = ScanOptions { order: order.iteration(), cache_blocks: true, ..scan_of_all() };
         Ok(Scan(self.0.scan_with_options(range, &options).await?))
     }
+
+    /// The rows between two keys, smallest first, for a reader who reads them once: they are not kept in the block cache.
+    pub async fn scan_once(&self, range: (Bound<Vec<u8>>, Bound<Vec<u8>>)) -> Result<Scan, StorageError> {
+        let options = ScanOptions { cache_blocks: false, ..scan_of_all() };
+        Ok(Scan(self.0.scan_with_options(range, &options).await?))
+    }
+}
+
+// A snapshot says itself how far it goes.
+fn scan_of_all() -> ScanOptions {
+    ScanOptions { durability_filter: DurabilityLevel::Memory, ..ScanOptions::default() }
 }
 
 impl Database {
@@ -190,10 +221,7 @@ impl Database {
     ) -> Result<Scan, StorageError> {
         let options = ScanOptions {
             durability_filter: visibility.level(),
-            order: match order {
-                Order::Ascending => IterationOrder::Ascending,
-                Order::Descending => IterationOrder::Descending,
-            },
+            order: order.iteration(),
             cache_blocks: true,
             ..ScanOptions::default()
         };

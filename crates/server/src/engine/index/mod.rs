@@ -13,11 +13,9 @@ mod writes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use bytes::Bytes;
 pub use record::{IndexRecord, IndexState, ProjectionRecord};
 use strongroom_model::index::IndexSchema;
 use strongroom_model::key::KeySchema;
-use strongroom_model::stored::Attributes;
 #[cfg(test)]
 pub(super) use upkeep::COLLECTION_BYTES_MAX;
 pub use upkeep::CollectionFull;
@@ -105,13 +103,6 @@ impl IndexSet {
 }
 
 impl Index {
-    /// Whether an item has its entry in this row.
-    pub fn has_entry(&self, stored: &Bytes, row: &[u8]) -> bool {
-        let attributes = Attributes::read(stored).ok();
-        let entry = attributes.and_then(|attributes| self.schema.entry(&attributes, stored));
-        entry.is_some_and(|entry| entry.row == row)
-    }
-
     /// How large it is.
     pub fn counted(&self) -> Counted {
         self.counted_so_far().at_least_none()

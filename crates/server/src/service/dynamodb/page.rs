@@ -102,6 +102,10 @@ impl PageParameters {
     }
 }
 
+fn entry_without_item() -> ApiError {
+    StorageError::Damaged("an entry of an index has no item".to_owned()).into()
+}
+
 fn damaged_key() -> ApiError {
     StorageError::Damaged("a stored key does not parse".to_owned()).into()
 }
@@ -162,7 +166,8 @@ impl<'a> Page<'a> {
     ) -> Result<Option<Bytes>, ApiError> {
         let Some(range) = range else { return Ok(None) };
         let parameters = self.parameters;
-        let mut rows = table.rows(range, order, parameters.consistent).await?;
+        let moment = table.moment(parameters.consistent).await?;
+        let mut rows = moment.rows(range, order).await?;
         while let Some((row, stored)) = rows.next().await? {
             let passes = match &parameters.filter {
                 None => true,
@@ -174,21 +179,18 @@ impl<'a> Page<'a> {
             self.scanned_count += 1;
             if passes {
                 let item_row = index.schema.item_row(&row).ok_or_else(damaged_key)?;
-                // The item may have gone since the entry was read, or have another entry now.
-                let item = table.read(&item_row, parameters.consistent).await?;
-                if let Some(item) = item.filter(|item| index.has_entry(item, &row)) {
-                    let bytes = stored::item_bytes(&item).map_err(write::damaged)?;
-                    self.scanned_bytes += bytes;
-                    *table_units += size::read_units(bytes, parameters.consistent);
-                    self.show(|out| match &parameters.projection {
-                        None => stored::write_item_json(&item, out).map_err(write::damaged),
-                        Some(projection) => {
-                            let item = stored::decode(&item).map_err(write::damaged)?;
-                            attribute_json::write_item_json(&projection.apply(&item), out);
-                            Ok(())
-                        }
-                    })?;
-                }
+                let item = moment.read(&item_row).await?.ok_or_else(entry_without_item)?;
+                let bytes = stored::item_bytes(&item).map_err(write::damaged)?;
+                self.scanned_bytes += bytes;
+                *table_units += size::read_units(bytes, parameters.consistent);
+                self.show(|out| match &parameters.projection {
+                    None => stored::write_item_json(&item, out).map_err(write::damaged),
+                    Some(projection) => {
+                        let item = stored::decode(&item).map_err(write::damaged)?;
+                        attribute_json::write_item_json(&projection.apply(&item), out);
+                        Ok(())
+                    }
+                })?;
             }
             if self.is_full() {
                 return Ok(Some(row));
