@@ -10,9 +10,11 @@ mod store;
 
 use std::sync::Arc;
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use allocator_api2::alloc::System;
+use allocator_api2::vec;
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use strongroom_model::clock::Random;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::chunked;
 use crate::object::StoreId;
@@ -245,10 +247,18 @@ fn stretch(passphrase: &SecretBytes, cost: PassphraseCost, salt: &[u8; 16]) -> R
         return Err(out_of_bounds());
     }
     let params = Params::new(memory_kib, passes, lanes, Some(32)).map_err(|_| out_of_bounds())?;
+    // Of the system's allocator, from which so large a piece goes back to the system at once. Another allocator would
+    // keep it for the life of the server, which never needs as much again.
+    let mut memory = vec![in System; Block::default(); params.block_count()];
     let mut key = Zeroizing::new([0; 32]);
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into(passphrase.expose(), salt, key.as_mut_slice())
-        .map_err(|_| out_of_bounds())?;
+    let stretched = Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into_with_memory(
+        passphrase.expose(),
+        salt,
+        key.as_mut_slice(),
+        memory.as_mut_slice(),
+    );
+    memory.iter_mut().for_each(Zeroize::zeroize);
+    stretched.map_err(|_| out_of_bounds())?;
     Ok(SecretKey::from_slice(key.as_mut_slice()).expect("the key has 32 bytes"))
 }
 
