@@ -13,7 +13,7 @@ import time
 import pytest
 from support import canary
 from support.server import REPOSITORY, Server, binary, clean_environment
-from support.tables import create_table, customer_key, error_of, fill, scan_all, sse
+from support.tables import create_table, customer_key, error_of, fill, item, scan_all, sse
 
 README = REPOSITORY / "README.md"
 
@@ -211,6 +211,24 @@ class PassphraseServer(Server):
 
     def command(self):
         return [f"passphrase:{self.file}" if part.startswith("file:") else part for part in super().command()]
+
+
+@pytest.mark.parametrize("root_key", ["file", "passphrase"])
+def test_an_idle_server_is_small(tmp_path, root_key):
+    """With ten tables that nobody has used since the start, it occupies 40 MB at most. Half of that is the binary's own
+    pages, more in a debug build, so only what it has allocated is looked at: some 8 MB."""
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text("correct horse battery\n")
+    passphrase.chmod(0o600)
+    server = Server(tmp_path / "server") if root_key == "file" else PassphraseServer(tmp_path / "server", passphrase)
+    server.start()
+    for _ in range(10):
+        server.dynamodb.put_item(TableName=create_table(server.dynamodb), Item=item("a"))
+    server.restart()
+    status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
+    server.stop()
+    allocated = int(status.split("RssAnon:")[1].split()[0]) * 1024
+    assert allocated < 16 * 1024 * 1024, f"{allocated} bytes"
 
 
 def test_bench_measures_any_endpoint(own_server):
