@@ -221,3 +221,51 @@ def test_full_bodies_together_take_turns(target):
     assert set(answers) <= {400, 413, 503}, answers
     growth = memory(target, "VmHWM") - before
     assert growth < TOGETHER_BYTES_MAX, f"{growth} bytes more"
+
+
+@pytest.fixture
+def long_lists(target):
+    """Items of a list of 90,000 digits each, some 270 KB as the service counts: legal, and a megabyte as JSON."""
+    keys = [{"pk": {"S": f"long {n}"}} for n in range(60)]
+    for key in keys:
+        body = {"TableName": "TABLE", "Item": key | {"l": {"L": [{"N": "1"}] * 90_000}}}
+        assert send(target, "PutItem", body)[0] == 200
+    return keys
+
+
+def test_what_answers_hold_costs_little_more_than_its_text(target, long_lists):
+    """Items go into an answer as text, one by one; as a document each would take a hundred megabytes."""
+    before = forget_peak(target)
+    status, _, answer = send(target, "BatchGetItem", {"RequestItems": {"TABLE": {"Keys": long_lists}}})
+    growth = memory(target, "VmHWM") - before
+    [items] = answer["Responses"].values()
+    assert (status, len(items), len(answer["UnprocessedKeys"])) == (200, 59, 1)
+    assert growth < GROWTH_BYTES_MAX, f"{growth} bytes more"
+    before = forget_peak(target)
+    name = target.table
+    statements = [{"Statement": f"SELECT * FROM \"{name}\" WHERE pk = '{key['pk']['S']}'"} for key in long_lists[:25]]
+    status, _, answer = send(target, "BatchExecuteStatement", {"Statements": statements})
+    growth = memory(target, "VmHWM") - before
+    assert (status, len(answer["Responses"][24]["Item"]["l"]["L"])) == (200, 90_000)
+    assert growth < GROWTH_BYTES_MAX, f"{growth} bytes more"
+
+
+@pytest.mark.parametrize("operation", ["UpdateItem", "ExecuteStatement"])
+@pytest.mark.parametrize("value", ["l", "list_append(l, l)", "parameter"])
+def test_an_update_that_names_one_value_hundreds_of_times(target, long_lists, operation, value):
+    count = 130 if value.startswith("list") else 500
+    key, large = long_lists[0], {"S": "x" * 1_900_000}
+    if operation == "UpdateItem":
+        named = ":v" if value == "parameter" else value
+        body = {"TableName": "TABLE", "Key": key, "UpdateExpression": "SET " + ",".join(f"q{n}={named}" for n in range(count))}
+        body |= {"ExpressionAttributeValues": {":v": large}} if value == "parameter" else {}
+    else:
+        named = "?" if value == "parameter" else value
+        assignments = " ".join(f"SET q{n}={named}" for n in range(8 if value == "parameter" else count))
+        body = {"Statement": f"UPDATE \"{target.table}\" {assignments} WHERE pk = '{key['pk']['S']}'"}
+        body |= {"Parameters": [large] * 8} if value == "parameter" else {}
+    before = forget_peak(target)
+    status, _, answer = send(target, operation, body)
+    growth = memory(target, "VmHWM") - before
+    assert (status, answer["message"]) == (400, "Item size to update has exceeded the maximum allowed size"), answer
+    assert growth < 128 * 1024 * 1024, f"{growth} bytes more"

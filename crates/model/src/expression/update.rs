@@ -69,6 +69,9 @@ impl Section {
 }
 
 impl Update {
+    /// What is said of an item that an update would make too large.
+    pub const TOO_LARGE: &str = "Item size to update has exceeded the maximum allowed size";
+
     /// Parses the `UpdateExpression` of a request.
     pub fn parse(source: &str, placeholders: &mut Placeholders) -> Result<Update, ExpressionError> {
         ExpressionKind::Update.check_size(source)?;

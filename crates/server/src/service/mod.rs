@@ -12,6 +12,7 @@ use serde_json::Value;
 use strongroom_model::document::Document;
 
 use crate::auth::Caller;
+use crate::wire::ObjectWriter;
 
 /// One API call, authenticated and checked against the service's model.
 pub struct Request {
@@ -42,6 +43,12 @@ pub enum Output {
     Json(Value),
     /// A JSON document that the action has serialised itself, where speed matters.
     Bytes(Vec<u8>),
+}
+
+impl From<ObjectWriter> for Output {
+    fn from(object: ObjectWriter) -> Self {
+        Self::Bytes(object.finish())
+    }
 }
 
 impl From<Value> for Output {

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
-
 /// An error as AWS's services send it: a code, a message, sometimes more members.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApiError {
@@ -13,8 +11,8 @@ pub struct ApiError {
     pub code: Cow<'static, str>,
     /// AWS's own text, to the letter.
     pub message: String,
-    /// Members beside `__type` and message, such as `Item` or `CancellationReasons`.
-    pub members: Map<String, Value>,
+    /// Members beside `__type` and message, such as `Item` or `CancellationReasons`, as JSON.
+    pub members: Vec<(&'static str, Vec<u8>)>,
     /// What failed inside, for the log of whoever runs the server; never sent. Empty where the message says it all.
     pub cause: String,
 }
@@ -23,7 +21,7 @@ impl ApiError {
     /// An error with status 400.
     pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         let (code, message) = (code.into(), message.into());
-        Self { status: 400, code, message, members: Map::new(), cause: String::new() }
+        Self { status: 400, code, message, members: Vec::new(), cause: String::new() }
     }
 
     /// `ValidationException`, the code for most bad input.
@@ -45,10 +43,10 @@ impl ApiError {
         self
     }
 
-    /// The same error with one more member in its body.
+    /// The same error with one more member in its body; `json` is its value.
     #[must_use]
-    pub fn with_member(mut self, name: &str, value: Value) -> Self {
-        self.members.insert(name.to_owned(), value);
+    pub fn with_member(mut self, name: &'static str, json: Vec<u8>) -> Self {
+        self.members.push((name, json));
         self
     }
 }

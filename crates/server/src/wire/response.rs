@@ -7,10 +7,10 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::service::{content_type, is_dynamodb, is_query};
-use super::{ApiError, Service, metrics, query};
+use super::{ApiError, ObjectWriter, Service, metrics, query};
 use crate::service::Output;
 
 /// An HTTP answer; the body is in one piece, so that it leaves in one write with its head.
@@ -106,20 +106,20 @@ pub(super) fn not_a_call(request_id: &Arc<str>) -> Answer {
 }
 
 fn json_error(service: Service, error: &ApiError) -> Vec<u8> {
-    let mut body = Map::new();
+    let mut body = ObjectWriter::new();
     let code = match namespace(service, &error.code) {
         Some(namespace) => format!("{namespace}#{}", error.code),
         None => error.code.to_string(),
     };
-    body.insert("__type".to_owned(), code.into());
+    body.value("__type", &code.into());
     if !error.message.is_empty() {
         let name = message_member(service, &error.code);
-        body.insert(name.to_owned(), error.message.as_str().into());
+        body.value(name, &error.message.as_str().into());
     }
-    for (name, value) in &error.members {
-        body.insert(name.clone(), value.clone());
+    for (name, json) in &error.members {
+        body.json(name, json);
     }
-    to_json(&Value::Object(body))
+    body.finish()
 }
 
 /// The namespace that `__type` carries before `#`; only DynamoDB sends one.
@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn an_errors_own_members_stand_beside_its_message() {
         let failed = ApiError::new("ConditionalCheckFailedException", "The conditional request failed")
-            .with_member("Item", json!({"pk": {"S": "a"}}));
+            .with_member("Item", br#"{"pk":{"S":"a"}}"#.to_vec());
         assert_eq!(
             rendered(Service::DynamoDb, &failed),
             json!({

@@ -4,6 +4,9 @@
 //! values in place first, then elements beyond the end of a list in the order
 //! of their indexes, then removals, the last element of a list first. So no
 //! index moves while it is still needed.
+//!
+//! One value may be named hundreds of times. New values are copied while they
+//! may fit an item together, and then only looked at.
 
 use std::borrow::Cow;
 
@@ -13,6 +16,7 @@ use crate::expression::ExpressionError;
 use crate::expression::path::{Path, PathElement, last_first};
 use crate::expression::tree::{Function, NodeId, NodeKind};
 use crate::number::Number;
+use crate::size::{ITEM_BYTES_MAX, value_bytes};
 
 pub(super) fn apply(
     update: &Update,
@@ -23,6 +27,7 @@ pub(super) fn apply(
     let mut puts = Vec::new();
     let mut appends = Vec::new();
     let mut removals = Vec::new();
+    let mut room = Room(ITEM_BYTES_MAX);
     for action in &update.actions {
         if !action.target.has_place_in(old) {
             // Nothing can be removed from an item that does not exist.
@@ -32,7 +37,7 @@ pub(super) fn apply(
             return Err(ExpressionError::new(INVALID_PATH));
         }
         let current = action.target.value_in(old);
-        match effect(update, action, old, current)? {
+        match effect(update, action, old, current, &mut room)? {
             Effect::None => {}
             Effect::Remove => removals.push(&action.target),
             Effect::Put(value) if action.target.ends_in_list() && current.is_none() => {
@@ -40,6 +45,9 @@ pub(super) fn apply(
             }
             Effect::Put(value) => puts.push((&action.target, value)),
         }
+    }
+    if room.is_used_up() {
+        return Err(ExpressionError::new(Update::TOO_LARGE));
     }
     if existing.is_none() && !update.actions.is_empty() && puts.is_empty() && appends.is_empty() {
         return Ok(None);
@@ -62,6 +70,25 @@ pub(super) fn apply(
     Ok(Some(item))
 }
 
+/// How many bytes of new values an item still has room for; `0` once they did not fit, whatever else happens to it: no
+/// two targets overlap, so each new value is in the item in the end.
+struct Room(usize);
+
+impl Room {
+    fn is_used_up(&self) -> bool {
+        self.0 == 0
+    }
+
+    /// What puts the value in its place, or nothing where there is no room.
+    fn put(&mut self, value: Cow<'_, AttributeValue>) -> Effect {
+        if self.is_used_up() {
+            return Effect::None;
+        }
+        self.0 = self.0.saturating_sub(value_bytes(&value));
+        if self.is_used_up() { Effect::None } else { Effect::Put(value.into_owned()) }
+    }
+}
+
 /// What an action does to its target.
 enum Effect {
     None,
@@ -74,25 +101,29 @@ fn effect(
     action: &Action,
     old: &Item,
     current: Option<&AttributeValue>,
+    room: &mut Room,
 ) -> Result<Effect, ExpressionError> {
     Ok(match action.section {
-        Section::Set => Effect::Put(operand(update, action, old)?.into_owned()),
+        Section::Set => {
+            let value = operand(update, action, old, room)?;
+            room.put(value)
+        }
         Section::Remove if current.is_some() => Effect::Remove,
         Section::Remove => Effect::None,
         Section::Add => {
-            let operand = operand(update, action, old)?;
+            let operand = operand(update, action, old, room)?;
             match current {
-                None => Effect::Put(operand.into_owned()),
-                Some(current) => Effect::Put(sum(current, &operand, update.is_legacy)?),
+                None => room.put(operand),
+                Some(current) => room.put(Cow::Owned(sum(current, &operand, update.is_legacy)?)),
             }
         }
         Section::Delete => {
-            let operand = operand(update, action, old)?;
+            let operand = operand(update, action, old, room)?;
             match current {
                 None => Effect::None,
                 Some(current) => match difference(current, &operand, update.is_legacy)? {
                     None => Effect::Remove,
-                    Some(rest) => Effect::Put(rest),
+                    Some(rest) => room.put(Cow::Owned(rest)),
                 },
             }
         }
@@ -103,9 +134,10 @@ fn operand<'a>(
     update: &'a Update,
     action: &'a Action,
     old: &'a Item,
+    room: &Room,
 ) -> Result<Cow<'a, AttributeValue>, ExpressionError> {
     match &action.operand {
-        Operand::Node(id) => value(update, *id, old),
+        Operand::Node(id) => value(update, *id, old, room),
         Operand::Value(value) => Ok(Cow::Borrowed(value)),
         Operand::None => Err(ExpressionError::new(INCORRECT_TYPE)),
     }
@@ -117,6 +149,7 @@ fn value<'a>(
     update: &'a Update,
     id: NodeId,
     old: &'a Item,
+    room: &Room,
 ) -> Result<Cow<'a, AttributeValue>, ExpressionError> {
     let tree = &update.tree;
     match tree.node(id).kind {
@@ -124,7 +157,7 @@ fn value<'a>(
         NodeKind::Path(_) => tree.path(id).and_then(|path| path.value_in(old)).map(Cow::Borrowed),
         NodeKind::Call(Some(Function::IfNotExists)) => {
             // The service wants the second operand to exist even where it is not used.
-            let otherwise = value(update, tree.child(id, 1), old)?;
+            let otherwise = value(update, tree.child(id, 1), old, room)?;
             let path = tree.path(tree.child(id, 0));
             match path.and_then(|path| path.value_in(old)) {
                 Some(value) => Some(Cow::Borrowed(value)),
@@ -132,25 +165,37 @@ fn value<'a>(
             }
         }
         NodeKind::Call(_) => {
-            let AttributeValue::L(mut elements) = value(update, tree.child(id, 0), old)?.into_owned() else {
-                return Err(ExpressionError::new(INCORRECT_TYPE));
-            };
-            match value(update, tree.child(id, 1), old)? {
-                Cow::Borrowed(AttributeValue::L(more)) => elements.extend_from_slice(more),
-                Cow::Owned(AttributeValue::L(more)) => elements.extend(more),
-                _ => return Err(ExpressionError::new(INCORRECT_TYPE)),
-            }
-            Some(Cow::Owned(AttributeValue::L(elements)))
+            let list = value(update, tree.child(id, 0), old, room)?;
+            let more = value(update, tree.child(id, 1), old, room)?;
+            Some(Cow::Owned(AttributeValue::L(joined(list, more, room)?)))
         }
         kind => {
-            let left = number(&*value(update, tree.child(id, 0), old)?)?;
-            let right = number(&*value(update, tree.child(id, 1), old)?)?;
+            let left = number(&*value(update, tree.child(id, 0), old, room)?)?;
+            let right = number(&*value(update, tree.child(id, 1), old, room)?)?;
             let result = if kind == NodeKind::Plus { left.add(right) } else { left.sub(right) };
             let number = result.map_err(|error| ExpressionError::new(error.to_string()))?;
             Some(Cow::Owned(AttributeValue::N(number)))
         }
     }
     .ok_or_else(|| ExpressionError::new(MISSING_ATTRIBUTE))
+}
+
+/// Two lists as one. What is longer than an item has room for ends soon after: it is in no item that is stored.
+fn joined(
+    list: Cow<'_, AttributeValue>,
+    more: Cow<'_, AttributeValue>,
+    room: &Room,
+) -> Result<Vec<AttributeValue>, ExpressionError> {
+    let (AttributeValue::L(first), AttributeValue::L(second)) = (&*list, &*more) else {
+        return Err(ExpressionError::new(INCORRECT_TYPE));
+    };
+    let mut bytes = 0;
+    let has_room = |element: &&AttributeValue| {
+        let had_room = bytes < room.0;
+        bytes += value_bytes(element) + 1;
+        had_room
+    };
+    Ok(first.iter().chain(second).take_while(has_room).cloned().collect())
 }
 
 fn number(value: &AttributeValue) -> Result<Number, ExpressionError> {

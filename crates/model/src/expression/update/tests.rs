@@ -439,3 +439,34 @@ fn hostile_nesting_is_an_error_on_a_small_stack() {
     });
     thread.unwrap().join().unwrap();
 }
+
+/// A value that is named many times is copied while the item has room for it, and a list that is joined many times ends
+/// where no item has room for it. What else is wrong is told first.
+#[test]
+fn an_update_makes_no_more_than_an_item_has_room_for() {
+    let list: Vec<Value> = (0..60_000).map(|_| json!({"NULL": true})).collect();
+    let item = item_from_json(&json!({"l": {"L": list}, "s": {"S": "x".repeat(100_000)}})).unwrap();
+    let apply = |source: &str| match parse(source) {
+        Ok(update) => update.apply(Some(&item), &Item::new()),
+        Err(error) => panic!("{}", error.message()),
+    };
+    let error = |source: &str| apply(source).unwrap_err().message().to_owned();
+    let sets = |value: &str, count: usize| {
+        format!("SET {}", (0..count).map(|n| format!("q{n} = {value}")).collect::<Vec<_>>().join(", "))
+    };
+    assert_eq!(apply(&sets("l", 2)).unwrap().unwrap().len(), 4);
+    for value in ["l", "s", "list_append(l, l)", "list_append(if_not_exists(m, l), l)"] {
+        assert_eq!(error(&sets(value, 60)), Update::TOO_LARGE, "{value}");
+    }
+    assert_eq!(
+        error(&format!("{}, z = nowhere", sets("l", 200))),
+        "The provided expression refers to an attribute that does not exist in the item"
+    );
+    // In an item that is not there, as the service sees it.
+    let big = "x".repeat(500_000);
+    let mut placeholders =
+        Placeholders::new(None, Some(vec![(":v".to_owned(), from_json(&json!({"S": big})).unwrap())]))
+            .unwrap();
+    let update = Update::parse("SET a = :v", &mut placeholders).unwrap();
+    assert_eq!(update.apply(None, &Item::new()).unwrap_err().message(), Update::TOO_LARGE);
+}

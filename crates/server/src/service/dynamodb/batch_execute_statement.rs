@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use strongroom_model::attribute::AttributeValue;
 use strongroom_model::document::Document;
 use strongroom_model::key::item_key;
-use strongroom_model::partiql::{Select, Statement};
-use strongroom_model::{json as attribute_json, size, stored};
+use strongroom_model::partiql::Statement;
+use strongroom_model::size;
 
 use super::capacity::{self, Wanted};
 use super::errors::duplicate_keys;
@@ -16,7 +16,7 @@ use super::{input, key, table, write};
 use crate::auth::Caller;
 use crate::engine::Engine;
 use crate::service::{Output, Request};
-use crate::wire::ApiError;
+use crate::wire::{ApiError, ObjectWriter};
 
 /// One statement that can run, or why it cannot.
 struct Member {
@@ -60,16 +60,21 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
             return Err(duplicate_keys());
         }
     }
-    let mut responses = Vec::with_capacity(members.len());
+    let mut responses = vec![b'['];
     let mut consumed = Vec::new();
     for member in members {
         let (response, capacity) = respond(engine, &request.caller, member, wanted).await;
-        responses.push(response);
+        if responses.len() > 1 {
+            responses.push(b',');
+        }
+        responses.extend_from_slice(&response.finish());
         consumed.extend(capacity);
     }
-    let mut answer = json!({ "Responses": responses });
+    responses.push(b']');
+    let mut answer = ObjectWriter::new();
+    answer.json("Responses", &responses);
     if wanted != Wanted::None {
-        answer["ConsumedCapacity"] = Value::Array(consumed);
+        answer.value("ConsumedCapacity", &Value::Array(consumed));
     }
     Ok(answer.into())
 }
@@ -113,7 +118,7 @@ async fn respond(
     caller: &Caller,
     member: Result<Member, ApiError>,
     wanted: Wanted,
-) -> (Value, Option<Value>) {
+) -> (ObjectWriter, Option<Value>) {
     let member = match member {
         Ok(member) => member,
         Err(error) => return (failure(error, None), None),
@@ -121,9 +126,10 @@ async fn respond(
     let name = member.prepared.found.record().name.clone();
     match execute(engine, caller, member, wanted).await {
         Ok((item, consumed)) => {
-            let mut response = json!({ "TableName": name });
+            let mut response = ObjectWriter::new();
+            response.value("TableName", &name.into());
             if let Some(item) = item {
-                response["Item"] = item;
+                response.json("Item", &item);
             }
             (response, consumed)
         }
@@ -136,7 +142,7 @@ async fn execute(
     caller: &Caller,
     member: Member,
     wanted: Wanted,
-) -> Result<(Option<Value>, Option<Value>), ApiError> {
+) -> Result<(Option<Vec<u8>>, Option<Value>), ApiError> {
     let Member { prepared: Prepared { statement, found }, row, consistent, return_on_failure } = member;
     let name = found.record().name.clone();
     let answering = Answering { return_on_failure, capacity: wanted };
@@ -145,7 +151,10 @@ async fn execute(
             let opening = table::open_for_items(engine, &found, caller).await?;
             let stored = opening.table.read(&row, consistent).await?;
             let units = size::read_units(write::stored_bytes(stored.as_ref())?, consistent);
-            let item = stored.map(|stored| shown(&select, &stored)).transpose()?;
+            let mut item = None;
+            if let Some(stored) = stored {
+                write::show(&stored, select.projection.as_ref(), item.insert(Vec::new()))?;
+            }
             return Ok((item, wanted.of(&name, units)));
         }
         Statement::Insert(insert) => partiql::insert(engine, caller, &found, insert, &answering).await?,
@@ -155,16 +164,8 @@ async fn execute(
     Ok((done.attributes, consumed))
 }
 
-fn shown(select: &Select, stored: &[u8]) -> Result<Value, ApiError> {
-    let item = stored::decode(stored).map_err(write::damaged)?;
-    Ok(match &select.projection {
-        Some(projection) => attribute_json::item_to_json(&projection.apply(&item)),
-        None => attribute_json::item_to_json(&item),
-    })
-}
-
 /// A statement's own error. The service tells the table of one that ran.
-fn failure(mut error: ApiError, table_name: Option<&str>) -> Value {
+fn failure(error: ApiError, table_name: Option<&str>) -> ObjectWriter {
     let code = match &*error.code {
         "ConditionalCheckFailedException" => "ConditionalCheckFailed",
         "ItemCollectionSizeLimitExceededException" => "ItemCollectionSizeLimitExceeded",
@@ -178,15 +179,16 @@ fn failure(mut error: ApiError, table_name: Option<&str>) -> Value {
         "DuplicateItemException" => "DuplicateItem",
         _ => "InternalServerError",
     };
-    let mut body = Map::new();
-    body.insert("Code".to_owned(), code.into());
-    body.insert("Message".to_owned(), error.message.into());
-    if let Some(item) = error.members.remove("Item") {
-        body.insert("Item".to_owned(), item);
+    let mut body = ObjectWriter::new();
+    body.value("Code", &code.into());
+    body.value("Message", &error.message.into());
+    for (name, json) in &error.members {
+        body.json(name, json);
     }
-    let mut response = json!({ "Error": body });
+    let mut response = ObjectWriter::new();
+    response.json("Error", &body.finish());
     if let Some(name) = table_name {
-        response["TableName"] = name.into();
+        response.value("TableName", &name.into());
     }
     response
 }

@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 use strongroom_model::attribute::Item;
 use strongroom_model::document::{Document, Object};
 use strongroom_model::expression::Projection;
-use strongroom_model::{json as attribute_json, size, stored};
+use strongroom_model::{json as attribute_json, size};
 
 use super::errors::duplicate_keys;
 use super::{capacity, expressions, input, key, legacy, table, write};
 use crate::engine::{Engine, Table};
 use crate::service::{Output, Request};
-use crate::wire::ApiError;
+use crate::wire::{ApiError, ObjectWriter};
 
 const KEYS_MAX: usize = 100;
 /// An answer holds at most this many bytes of items; the keys after that come back unprocessed. The API reference counts
@@ -49,7 +49,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
         }
         plans.push((read, found, rows));
     }
-    let mut responses = Map::new();
+    let mut responses = ObjectWriter::new();
     let mut unprocessed = Map::new();
     let mut consumed = Vec::new();
     let mut room = ANSWER_BYTES_MAX;
@@ -59,11 +59,16 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
         if let Some(rest) = answer.rest {
             unprocessed.insert(read.reference.clone(), rest.into());
         }
-        responses.insert(read.reference, Value::Array(answer.items));
+        let items = responses.member(&read.reference);
+        items.push(b'[');
+        items.extend_from_slice(&answer.items);
+        items.push(b']');
     }
-    let mut answer = json!({"Responses": responses, "UnprocessedKeys": unprocessed});
+    let mut answer = ObjectWriter::new();
+    answer.json("Responses", &responses.finish());
+    answer.value("UnprocessedKeys", &Value::Object(unprocessed));
     if wanted != capacity::Wanted::None {
-        answer["ConsumedCapacity"] = Value::Array(consumed);
+        answer.value("ConsumedCapacity", &Value::Array(consumed));
     }
     Ok(answer.into())
 }
@@ -83,7 +88,8 @@ struct Read {
 }
 
 struct Answer {
-    items: Vec<Value>,
+    /// The items' JSON, separated by commas.
+    items: Vec<u8>,
     units: f64,
     /// The request for what was left.
     rest: Option<Document>,
@@ -136,7 +142,7 @@ impl Read {
         room: &mut usize,
     ) -> Result<Answer, ApiError> {
         let opening = table::open_for_items(engine, found, &request.caller).await?;
-        let mut items = Vec::with_capacity(rows.len());
+        let mut items = Vec::new();
         let mut units = 0.0;
         let mut left = None;
         for (position, row) in rows.iter().enumerate() {
@@ -149,11 +155,10 @@ impl Read {
             *room -= bytes;
             units += size::read_units(bytes, self.consistent);
             let Some(stored) = stored else { continue };
-            let item = stored::decode(&stored).map_err(write::damaged)?;
-            items.push(match &self.projection {
-                Some(projection) => attribute_json::item_to_json(&projection.apply(&item)),
-                None => attribute_json::item_to_json(&item),
-            });
+            if !items.is_empty() {
+                items.push(b',');
+            }
+            write::show(&stored, self.projection.as_ref(), &mut items)?;
         }
         let rest = left.map(|position| {
             let mut rest = self.request.clone();

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use strongroom_model::attribute::Item;
 use strongroom_model::document::Document;
 use strongroom_model::expression::{Condition, ExpressionKind};
-use strongroom_model::json;
 
 use super::capacity::Units;
 use super::refused::Refused;
@@ -67,7 +66,7 @@ pub async fn delete(
             Ok::<_, ApiError>((change, (before_bytes, before.filter(|_| returns_old))))
         })
         .await?;
-    let attributes = old.map(|old| json::item_to_json(&old));
+    let attributes = old.map(|old| write::item_json(&old));
     let units = Units::of_write(before_bytes, 0, &index_writes, &indexes);
     let collection_metrics =
         collection_metrics::of(parameters.collection_metrics, &opening.table, found, &row).await?;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
 use strongroom_model::document::Document;
 use strongroom_model::key;
 use strongroom_model::partiql::token::{self, NextToken};
@@ -18,7 +17,7 @@ use super::{index_reads, input, table};
 use crate::engine::{Engine, Index, IndexSet, Table};
 use crate::service::{Output, Request};
 use crate::storage::{Order, StorageError};
-use crate::wire::ApiError;
+use crate::wire::{ApiError, ObjectWriter};
 
 /// Runs ExecuteStatement.
 pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
@@ -54,11 +53,13 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
 }
 
 fn written(done: Done, answering: &Answering, table_name: &str) -> Output {
-    let consumed = done.consumed(answering.capacity, table_name);
-    let items: Vec<Value> = done.attributes.into_iter().collect();
-    let mut answer = json!({ "Items": items });
-    if let Some(consumed) = consumed {
-        answer["ConsumedCapacity"] = consumed;
+    let mut answer = ObjectWriter::new();
+    let items = answer.member("Items");
+    items.push(b'[');
+    items.extend_from_slice(done.attributes.as_deref().unwrap_or_default());
+    items.push(b']');
+    if let Some(consumed) = done.consumed(answering.capacity, table_name) {
+        answer.value("ConsumedCapacity", &consumed);
     }
     answer.into()
 }

@@ -1,7 +1,7 @@
 //! GetItem.
 
 use serde_json::{Value, json};
-use strongroom_model::{json as attribute_json, size, stored};
+use strongroom_model::size;
 
 use super::{capacity, expressions, input, key, legacy, table, write};
 use crate::engine::Engine;
@@ -38,16 +38,9 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
             None => Output::Bytes(b"{}".to_vec()),
         });
     };
-    // The stored form goes to the wire's without an item in between.
     let mut answer = Vec::with_capacity(bytes.len() * 2 + 64);
     answer.extend_from_slice(b"{\"Item\":");
-    match projection {
-        None => stored::write_item_json(bytes, &mut answer).map_err(write::damaged)?,
-        Some(projection) => {
-            let item = stored::decode(bytes).map_err(write::damaged)?;
-            attribute_json::write_item_json(&projection.apply(&item), &mut answer);
-        }
-    }
+    write::show(bytes, projection.as_ref(), &mut answer)?;
     if let Some(consumed) = consumed()? {
         answer.extend_from_slice(b",\"ConsumedCapacity\":");
         answer.extend_from_slice(consumed.to_string().as_bytes());

@@ -183,14 +183,7 @@ impl<'a> Page<'a> {
                 let bytes = stored::item_bytes(&item).map_err(write::damaged)?;
                 self.scanned_bytes += bytes;
                 *table_units += size::read_units(bytes, parameters.consistent);
-                self.show(|out| match &parameters.projection {
-                    None => stored::write_item_json(&item, out).map_err(write::damaged),
-                    Some(projection) => {
-                        let item = stored::decode(&item).map_err(write::damaged)?;
-                        attribute_json::write_item_json(&projection.apply(&item), out);
-                        Ok(())
-                    }
-                })?;
+                self.show(|out| write::show(&item, parameters.projection.as_ref(), out))?;
             }
             if self.is_full() {
                 return Ok(Some(row));

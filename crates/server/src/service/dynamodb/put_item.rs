@@ -5,7 +5,7 @@ use std::sync::Arc;
 use strongroom_model::attribute::Item;
 use strongroom_model::document::Document;
 use strongroom_model::expression::{Condition, ExpressionKind};
-use strongroom_model::{index, json, size, stored};
+use strongroom_model::{index, size, stored};
 
 use super::capacity::Units;
 use super::refused::Refused;
@@ -92,7 +92,7 @@ pub async fn put(
             Ok::<_, ApiError>((Change::Put(after), (before_bytes, old)))
         })
         .await?;
-    let attributes = old.map(|old| json::item_to_json(&old));
+    let attributes = old.map(|old| write::item_json(&old));
     let units = Units::of_write(before_bytes, size::item_bytes(&item), &index_writes, &indexes);
     let collection_metrics =
         collection_metrics::of(parameters.collection_metrics, &opening.table, found, &row).await?;

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
 use strongroom_model::attribute::Item;
 use strongroom_model::document::Document;
 use strongroom_model::expression::{Condition, ExpressionKind, Update};
-use strongroom_model::{index, json, size, stored};
+use strongroom_model::{index, size, stored};
 
 use super::capacity::Units;
 use super::refused::Refused;
@@ -91,9 +90,7 @@ pub async fn update_item(
             let Some(after) = after else { return Ok((Change::Keep, (0, 0, None))) };
             let after_bytes = size::item_bytes(&after);
             if index::bytes_with_local_entries(indexes.schemas(), &after) > size::ITEM_BYTES_MAX {
-                return Err(ApiError::validation(
-                    "Item size to update has exceeded the maximum allowed size",
-                ));
+                return Err(ApiError::validation(Update::TOO_LARGE));
             }
             index::check_update(indexes.schemas(), before.as_ref(), &after)?;
             let encoded = stored::encode(&after).map_err(input::value_error)?;
@@ -112,7 +109,7 @@ fn returned(
     update: Option<&Update>,
     before: Option<Item>,
     after: Item,
-) -> Option<Value> {
+) -> Option<Vec<u8>> {
     let item = match parameters.return_values.as_str() {
         "ALL_OLD" => before?,
         "ALL_NEW" => after,
@@ -121,5 +118,5 @@ fn returned(
         _ => return None,
     };
     let updated_only = parameters.return_values.starts_with("UPDATED");
-    (!updated_only || !item.is_empty()).then(|| json::item_to_json(&item))
+    (!updated_only || !item.is_empty()).then(|| write::item_json(&item))
 }

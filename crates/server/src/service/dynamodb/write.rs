@@ -1,10 +1,10 @@
 //! What PutItem, UpdateItem and DeleteItem have in common.
 
 use bytes::Bytes;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use strongroom_model::attribute::Item;
 use strongroom_model::document::Document;
-use strongroom_model::expression::Condition;
+use strongroom_model::expression::{Condition, Projection};
 use strongroom_model::{json, stored};
 
 use super::capacity::{self, Units, Wanted};
@@ -12,7 +12,7 @@ use super::refused::Refused;
 use super::{collection_metrics, input};
 use crate::service::Output;
 use crate::storage::StorageError;
-use crate::wire::ApiError;
+use crate::wire::{ApiError, ObjectWriter};
 
 /// The parameters that all three have.
 pub struct WriteParameters {
@@ -54,7 +54,7 @@ impl WriteParameters {
         }
         let failed = ApiError::new("ConditionalCheckFailedException", "The conditional request failed");
         Err(match before {
-            Some(before) if self.return_on_failure => failed.with_member("Item", json::item_to_json(before)),
+            Some(before) if self.return_on_failure => failed.with_member("Item", item_json(before)),
             _ => failed,
         })
     }
@@ -70,6 +70,19 @@ pub fn stored_bytes(stored: Option<&Bytes>) -> Result<usize, ApiError> {
     stored.map_or(Ok(0), |bytes| stored::item_bytes(bytes).map_err(damaged))
 }
 
+/// Appends the JSON of a stored item, or of what `projection` shows of it.
+pub fn show(stored: &[u8], projection: Option<&Projection>, out: &mut Vec<u8>) -> Result<(), ApiError> {
+    match projection {
+        // The stored form goes to the wire's without an item in between.
+        None => stored::write_item_json(stored, out).map_err(damaged),
+        Some(projection) => {
+            let item = stored::decode(stored).map_err(damaged)?;
+            json::write_item_json(&projection.apply(&item), out);
+            Ok(())
+        }
+    }
+}
+
 /// The error for stored bytes that are no item.
 pub fn damaged(error: stored::StoredError) -> ApiError {
     StorageError::Damaged(error.to_string()).into()
@@ -77,8 +90,8 @@ pub fn damaged(error: stored::StoredError) -> ApiError {
 
 /// What a write did, for its answer.
 pub struct Done {
-    /// The attributes that were asked for.
-    pub attributes: Option<Value>,
+    /// The attributes that were asked for, as JSON.
+    pub attributes: Option<Vec<u8>>,
     /// The capacity that it used.
     pub units: Units,
     /// The size of the item's collection, if it was asked for and there is one.
@@ -94,16 +107,22 @@ impl Done {
 
 /// The answer to a write: attributes, capacity and the collection's size, as far as they are asked for.
 pub fn answer(done: Done, capacity: Wanted, table_name: &str) -> Output {
-    let mut answer = Map::new();
-    let consumed = done.consumed(capacity, table_name);
-    if let Some(attributes) = done.attributes {
-        answer.insert("Attributes".to_owned(), attributes);
+    let mut answer = ObjectWriter::new();
+    if let Some(attributes) = &done.attributes {
+        answer.json("Attributes", attributes);
     }
-    if let Some(consumed) = consumed {
-        answer.insert("ConsumedCapacity".to_owned(), consumed);
+    if let Some(consumed) = done.consumed(capacity, table_name) {
+        answer.value("ConsumedCapacity", &consumed);
     }
-    if let Some(metrics) = done.collection_metrics {
-        answer.insert("ItemCollectionMetrics".to_owned(), metrics);
+    if let Some(metrics) = &done.collection_metrics {
+        answer.value("ItemCollectionMetrics", metrics);
     }
-    Value::Object(answer).into()
+    answer.into()
+}
+
+/// An item as JSON.
+pub fn item_json(item: &Item) -> Vec<u8> {
+    let mut out = Vec::new();
+    json::write_item_json(item, &mut out);
+    out
 }
