@@ -2,13 +2,15 @@
 
 import json
 import pathlib
+import resource
 import socket
+import ssl
 import time
 import urllib.parse
 
 import pytest
 from support.server import authorization
-from support.tables import create_table, item
+from support.tables import create_table, error_of, item
 
 MEMORY_BYTES_MAX = 600 * 1024 * 1024
 
@@ -163,3 +165,54 @@ def test_odd_headers_are_refused_or_borne(target, header):
         headers = {"X-Amz-Target": "DynamoDB_20120810.ListTables", "Content-Type": "application/x-amz-json-1.0"}
         status, _, _ = server.http("POST", "/", b"{}", headers | {header: value})
         assert status in (200, 400, 403, 404, 415, 431), (header, value[:40], status)
+
+
+def test_memory_for_large_bodies_is_for_those_who_are_known(secure_server):
+    """Strangers who announce large bodies and send nothing hold no share of the memory that a known client needs."""
+    dynamodb = secure_server.client("dynamodb", read_timeout=20)
+    table = create_table(dynamodb)
+    address = urllib.parse.urlsplit(secure_server.url)
+    context = ssl.create_default_context(cafile=secure_server.verify)
+    head = "POST / HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 16000000\r\n{}\r\n"
+    signed = f"Authorization: {authorization('AKIANOBODY0000000000', 'dynamodb')}\r\nX-Amz-Date: {time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}\r\n"
+    strangers = []
+    for n in range(40):
+        plain = socket.create_connection((address.hostname, address.port), timeout=10)
+        strangers.append(context.wrap_socket(plain, server_hostname=address.hostname))
+        target = "X-Amz-Target: DynamoDB_20120810.PutItem\r\n" + (signed if n % 2 else "")
+        strangers[-1].sendall(head.format(address.netloc, target).encode())
+    started = time.monotonic()
+    dynamodb.put_item(TableName=table, Item=item("large", v="x" * 300_000))
+    assert time.monotonic() - started < 10
+    for stranger in strangers:
+        stranger.close()
+    # Who sends it all is told why it was for nothing.
+    stranger = secure_server.client("dynamodb", access_key="AKIANOBODY0000000000")
+    code, message = error_of(stranger.put_item, TableName=table, Item=item("large", v="x" * 300_000))
+    assert (code, message) == ("UnrecognizedClientException", "The security token included in the request is invalid.")
+
+
+def test_connections_leave_descriptors_to_storage(make_server):
+    """With few open files allowed, connections that do nothing keep nobody from writing."""
+    def few_files():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, 400))
+
+    server = make_server().start(preexec=few_files)
+    dynamodb = server.client("dynamodb", max_pool_connections=1)
+    tables = [create_table(dynamodb) for _ in range(3)]
+    address = urllib.parse.urlsplit(server.url)
+    idle = []
+    try:
+        # Those that are not taken wait in the kernel's queue.
+        for _ in range(300):
+            idle.append(socket.create_connection((address.hostname, address.port), timeout=5))
+        time.sleep(0.5)
+        for n in range(20):
+            for table in tables:
+                dynamodb.put_item(TableName=table, Item=item(str(n)))
+        create_table(dynamodb)
+    finally:
+        for connection in idle:
+            connection.close()
+    assert "at most 200 connections instead of 10000" in server.output()
+    assert "Too many open files" not in server.output()

@@ -40,18 +40,7 @@ impl Verifier {
 
     /// The sender of a request whose signature is right; `body` is as it was sent.
     pub(super) fn sender(&self, head: &Parts, body: &[u8], service: Service) -> Result<Sender, ApiError> {
-        let claim = Claim::of(head)?;
-        self.check_date(&claim)?;
-        check_signed_headers(head, &claim)?;
-        claim.check_algorithm()?;
-        let (known, is_new) = match self.known.get(&*claim.credential) {
-            Some(known) if known.version == self.credentials.version() => {
-                check_scope_date(&claim)?;
-                check_scope_service(&claim, service)?;
-                (known, false)
-            }
-            _ => (self.known_from(&claim, service)?, true),
-        };
+        let (claim, known, is_new) = self.claimed(head, service)?;
         let payload_hash = sha256(body);
         if !self.signature_is_right(head, &claim, &known, &payload_hash)
             || !content_hash_is_right(head, &payload_hash)
@@ -65,6 +54,28 @@ impl Verifier {
             self.known.insert(claim.credential.into_owned(), known);
         }
         Ok(sender)
+    }
+
+    /// Refuses a request that cannot be right, whatever its body is: above all, that nobody here sent.
+    pub(super) fn check_head(&self, head: &Parts, service: Service) -> Result<(), ApiError> {
+        self.claimed(head, service).map(|_| ())
+    }
+
+    // What a head claims, the credential behind it, and whether that was not seen before.
+    fn claimed<'a>(&self, head: &'a Parts, service: Service) -> Result<(Claim<'a>, Known, bool), ApiError> {
+        let claim = Claim::of(head)?;
+        self.check_date(&claim)?;
+        check_signed_headers(head, &claim)?;
+        claim.check_algorithm()?;
+        let (known, is_new) = match self.known.get(&*claim.credential) {
+            Some(known) if known.version == self.credentials.version() => {
+                check_scope_date(&claim)?;
+                check_scope_service(&claim, service)?;
+                (known, false)
+            }
+            _ => (self.known_from(&claim, service)?, true),
+        };
+        Ok((claim, known, is_new))
     }
 
     fn check_date(&self, claim: &Claim<'_>) -> Result<(), ApiError> {

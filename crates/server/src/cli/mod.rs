@@ -3,6 +3,7 @@
 mod banner;
 mod bench;
 mod demo;
+mod descriptors;
 mod environment;
 mod logging;
 mod numbers;

@@ -10,13 +10,14 @@ use strongroom_seal::root::Provider;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::descriptors;
 use super::settings::{DEFAULT_ACCOUNT, Settings, Transport};
 use crate::app::{App, AppOptions, StartError};
 use crate::auth::{Authenticator, Credentials, CredentialsError, NewAccessKey};
 use crate::clock::SystemClock;
 use crate::storage::{DataSetting, Place, StorageError};
 use crate::wire::tls::{self, TlsError};
-use crate::wire::{Server, Wiring};
+use crate::wire::{Limits, Server, Wiring};
 
 /// A server that runs in this process.
 pub struct Serving {
@@ -128,11 +129,12 @@ impl Serving {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}", reachable(address));
         let (tls, ca_file) = tls.map_or((None, None), |made| (Some(made.config), made.ca_file));
+        let connections_max = descriptors::connections_max(settings.limits.connections_max);
         let wiring = Wiring {
             app: Arc::new(app.clone()),
             authenticator,
             random,
-            limits: settings.limits.clone(),
+            limits: Limits { connections_max, ..settings.limits.clone() },
             tls,
             movable_clock: settings.dev.then(|| Arc::clone(&clock)),
         };

@@ -25,6 +25,11 @@ pub(super) struct Received<'a> {
     _share: Option<SemaphorePermit<'a>>,
 }
 
+/// Whether the body may be a large one, for which memory is handed out.
+pub(super) fn is_large(body: &Incoming) -> bool {
+    body.size_hint().upper().is_none_or(|upper| upper > SMALL_BYTES)
+}
+
 /// Reads the body as it was sent; `large_kib` hands out the memory for large bodies.
 pub(super) async fn read<'a>(
     mut body: Incoming,
@@ -37,14 +42,12 @@ pub(super) async fn read<'a>(
         return Err(BodyError::TooLarge);
     }
     let read = async {
-        let share = match announced.upper() {
-            Some(upper) if upper <= SMALL_BYTES => None,
-            upper => {
-                let bytes = upper.map_or(bytes_max, |upper| bytes_max.min(upper as usize));
-                let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
-                Some(large_kib.acquire_many(kib).await.map_err(|_| BodyError::Broken)?)
-            }
-        };
+        let mut share = None;
+        if is_large(&body) {
+            let bytes = announced.upper().map_or(bytes_max, |upper| bytes_max.min(upper as usize));
+            let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
+            share = Some(large_kib.acquire_many(kib).await.map_err(|_| BodyError::Broken)?);
+        }
         let bytes = collect(&mut body, bytes_max).await?;
         Ok(Received { bytes, _share: share })
     };
@@ -54,6 +57,21 @@ pub(super) async fn read<'a>(
         return done;
     }
     tokio::time::timeout(timeout, read).await.unwrap_or(Err(BodyError::TooSlow))
+}
+
+/// Reads a body and keeps nothing of it, so that its sender comes to read the answer; up to that many bytes and that
+/// long.
+pub(super) async fn discard(mut body: Incoming, bytes_max: usize, timeout: Duration) {
+    let read = async {
+        let mut bytes = 0;
+        while bytes <= bytes_max
+            && let Ok(Some(data)) = next_data(&mut body).await
+        {
+            bytes += data.len();
+        }
+    };
+    // Whoever is slower does without the answer.
+    let _ = tokio::time::timeout(timeout, read).await;
 }
 
 async fn collect(body: &mut Incoming, bytes_max: usize) -> Result<Bytes, BodyError> {

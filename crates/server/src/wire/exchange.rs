@@ -74,6 +74,15 @@ pub(super) async fn answer<D: Dispatch>(
         return answer;
     }
     let limits = &front.limits;
+    // There is memory for so many large bodies at a time: only those who are known here get some of it.
+    if body::is_large(&body) {
+        let service = addressed_service(&head);
+        if let Err(error) = front.authenticator.check_head(&head, service) {
+            body::discard(body, limits.body_bytes_max, limits.header_timeout).await;
+            let id = front.ids.next(service);
+            return response::closing(response::api(service, "", &id, Err(error), false).await);
+        }
+    }
     let received = body::read(body, limits.body_bytes_max, limits.body_timeout, &front.large_kib).await;
     let received = match received {
         Ok(received) => received,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use strongroom_model::clock::Random;
 use tokio::net::TcpListener;
@@ -109,6 +109,7 @@ async fn accept<D: Dispatch>(
     held: mpsc::Sender<()>,
 ) {
     let places = Arc::new(Semaphore::new(front.limits.connections_max));
+    let mut told: Option<Instant> = None;
     for connection in 1.. {
         let place_and_stream = async {
             let place = Arc::clone(&places).acquire_owned().await.expect("never closed");
@@ -122,7 +123,10 @@ async fn accept<D: Dispatch>(
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, most likely: wait until somebody hangs up.
-                tracing::warn!(%error, "a connection could not be accepted");
+                if told.is_none_or(|told| told.elapsed() >= TELL_INTERVAL) {
+                    tracing::warn!(%error, "connections cannot be accepted");
+                    told = Some(Instant::now());
+                }
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             }
@@ -141,3 +145,6 @@ async fn accept<D: Dispatch>(
         });
     }
 }
+
+/// How often the log says that connections cannot be accepted, while that lasts.
+const TELL_INTERVAL: Duration = Duration::from_secs(10);
