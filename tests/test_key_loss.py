@@ -72,6 +72,39 @@ def r52_every_data_call_fails_and_names_the_key(own_server, how):
     assert scan_all(dynamodb, table) == written
 
 
+def r52_a_write_that_fails_for_the_key_did_not_land(own_server):
+    """Writes under way while their key is disabled are answered as done, or with the key's error; the log tells of no
+    failure of storage."""
+    dynamodb, kms = own_server.dynamodb, own_server.kms
+    key = customer_key(kms)
+    table = create_table(dynamodb, **sse(key))
+    outcomes = {}
+
+    def write(worker):
+        client = own_server.client("dynamodb")
+        for n in range(10_000):
+            name = f"{worker}-{n}"
+            outcomes[name] = error_of(client.put_item, TableName=table, Item=item(name))
+            if outcomes[name]:
+                return
+
+    for _ in range(3):
+        writers = [threading.Thread(target=write, args=(f"{worker}-{time.monotonic_ns()}",)) for worker in range(8)]
+        for writer in writers:
+            writer.start()
+        time.sleep(0.2)
+        kms.disable_key(KeyId=key)
+        for writer in writers:
+            writer.join()
+        kms.enable_key(KeyId=key)
+        wait_until(lambda: error_of(scan_all, dynamodb, table) is None, "the table is back", 5)
+    stored = set(scan_all(dynamodb, table))
+    failed = {name: error for name, error in outcomes.items() if error}
+    assert len(failed) == 24 and all(code == "ValidationException" and key in text for code, text in failed.values()), failed
+    assert stored == set(outcomes) - set(failed)
+    assert "ERROR" not in own_server.output(), own_server.output()
+
+
 def r52_the_error_is_the_services_own(dynamodb, kms):
     key = customer_key(kms)
     table = create_table(dynamodb, **sse(key))

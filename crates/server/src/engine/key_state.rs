@@ -8,6 +8,7 @@
 //! under another key; so whoever ends one looks at the table once more.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -153,8 +154,16 @@ impl Engine {
     }
 }
 
+// No request comes to such an opening any more, and nothing more is written in it. What was written may become durable
+// first, so that nobody is told of a failure whose write is found when the key is back.
 fn wipe(opening: Arc<Opening>, why: TableKmsError) {
     let why = AccessError::Key(why);
-    opening.table.forget(why.clone());
-    tokio::spawn(async move { opening.table.abandon(why).await });
+    opening.table.refuse_writes(why.clone());
+    tokio::spawn(async move {
+        let _ = tokio::time::timeout(SETTLING_MAX, opening.table.settled()).await;
+        opening.table.abandon(why).await;
+    });
 }
+
+/// How long writes under way may take to become durable once their table's key is lost.
+const SETTLING_MAX: Duration = Duration::from_millis(500);

@@ -373,10 +373,25 @@ impl OpenTable {
         self.database.abandon().await;
     }
 
-    /// Wipes the keys and every decrypted item of the table. Calls under way fail, and say why as far as they may.
-    pub fn forget(&self, why: AccessError) {
+    /// Has every write from now on refused for `why`.
+    pub fn refuse_writes(&self, why: AccessError) {
         // The first reason is the one that counts.
         let _ = self.gone.set(why);
+    }
+
+    /// Waits until all that was applied is durable, after writes were refused: who wrote it is told so.
+    pub(super) async fn settled(&self) {
+        self.writes_passed().await;
+        let last = self.last_sequence.load(Ordering::Acquire);
+        if self.database.durable_sequence() < last {
+            // Who waits for the same learns of the failure.
+            let _ = self.database.wait_durable(last).await;
+        }
+    }
+
+    // Wipes the keys and every decrypted item of the table. Calls under way fail, and say why as far as they may.
+    fn forget(&self, why: AccessError) {
+        self.refuse_writes(why);
         self.wipe();
     }
 

@@ -222,7 +222,7 @@ async fn r52_the_loss_is_noticed_without_a_request() {
     let opening = table.opening().unwrap();
     world.kms_call("ScheduleKeyDeletion", json!({"KeyId": key, "PendingWindowInDays": 7})).await;
     world.eventually(|| table.record().inaccessible_millis.is_some()).await;
-    assert!(!opening.table.data_keys().is_open());
+    world.eventually(|| !opening.table.data_keys().is_open()).await;
     assert_eq!(refusal_code(&world.read(&table, b"a").await.unwrap_err()), "KMSInvalidStateException");
 }
 
