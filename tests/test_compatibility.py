@@ -56,7 +56,8 @@ Made by [tests/test_compatibility.py](../tests/test_compatibility.py) from the p
   beside the code are not counted.
 * `refused`: the server answers this error when the parameter, or the value told, is given. What it answers to values that
   the service refuses too is not told here.
-* Operations that are not there answer `UnknownOperationException`, those of STS `InvalidAction`.
+* Operations that are not there answer `UnknownOperationException`, those of STS `InvalidAction`; a request that their model
+  does not allow is told so first.
 """
 HAND_WRITTEN = "## Public suites"
 REGENERATE = (

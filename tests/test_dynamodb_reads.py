@@ -209,6 +209,26 @@ def test_an_item_is_once_in_a_batch_however_its_table_is_named(dynamodb, table):
     assert read == {table: [key], arn: [other]}
 
 
+def test_consumed_capacity_names_the_table_as_the_request_does(dynamodb, table):
+    arn, key = describe(dynamodb, table)["TableArn"], item(unique("named"), sk="0")
+    total = {"ReturnConsumedCapacity": "TOTAL"}
+    condition = {"KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": {":p": key["pk"]}}
+    for name in (table, arn):
+        for answer in (
+            dynamodb.put_item(TableName=name, Item=key, **total),
+            dynamodb.get_item(TableName=name, Key=key, **total),
+            dynamodb.update_item(TableName=name, Key=key, **total),
+            dynamodb.query(TableName=name, **condition, **total),
+            dynamodb.scan(TableName=name, **total),
+            dynamodb.batch_get_item(RequestItems={name: {"Keys": [key]}}, **total),
+            dynamodb.batch_write_item(RequestItems={name: [{"PutRequest": {"Item": key}}]}, **total),
+            dynamodb.delete_item(TableName=name, Key=key, **total),
+        ):
+            consumed = answer["ConsumedCapacity"]
+            [consumed] = consumed if isinstance(consumed, list) else [consumed]
+            assert consumed["TableName"] == name
+
+
 def test_batches_are_checked_before_anything_is_done(server, table):
     dynamodb = server.client("dynamodb", parameter_validation=False)
     key = item(unique("batch"), sk="0")

@@ -88,6 +88,12 @@ impl PolicyDocument {
         if statements.iter().any(Statement::is_unbounded) {
             return Err(PolicyError::Unbounded);
         }
+        // What the service says of another version is not known.
+        match document.get("Version") {
+            None => {}
+            Some(Value::String(version)) if VERSIONS.contains(&version.as_str()) => {}
+            Some(_) => return invalid("The policy version must be 2008-10-17 or 2012-10-17"),
+        }
         let text = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
         Ok(PolicyDocument { version: text("Version"), id: text("Id"), statements })
     }
@@ -284,6 +290,8 @@ pub fn matches_pattern(pattern: &str, text: &str) -> bool {
 
 /// The version that a document without one is taken for.
 const DEFAULT_VERSION: &str = "2008-10-17";
+/// The versions of the policy language that there are.
+const VERSIONS: [&str; 2] = ["2008-10-17", "2012-10-17"];
 
 #[cfg(test)]
 mod tests {
@@ -327,6 +335,12 @@ mod tests {
             document("Could not parse the policy: Statement is empty!")
         );
         assert_eq!(refusal(r#"{"Statement":[{}]}"#), document("Missing required field Effect"));
+        for version in [r#""2020-01-01""#, r#""""#, "5", "null"] {
+            assert_eq!(
+                refusal(&PLAIN.replacen('{', &format!(r#"{{"Version":{version},"#), 1)),
+                document("The policy version must be 2008-10-17 or 2012-10-17")
+            );
+        }
         assert_eq!(
             refusal(&PLAIN.replace(r#","Resource":"*""#, "")),
             document("Missing required field Resource")

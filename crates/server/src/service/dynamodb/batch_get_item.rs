@@ -55,7 +55,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let mut room = ANSWER_BYTES_MAX;
     for (read, found, rows) in plans {
         let answer = read.answer(engine, &request, &found, rows, &mut room).await?;
-        consumed.extend(wanted.of(&found.record().name, answer.units));
+        consumed.extend(wanted.of(&read.reference, answer.units));
         if let Some(rest) = answer.rest {
             unprocessed.insert(read.reference.clone(), rest.into());
         }

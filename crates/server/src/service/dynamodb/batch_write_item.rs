@@ -50,11 +50,11 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
             }
             changes.push(change);
         }
-        plans.push((found, indexes, changes));
+        plans.push((reference, found, indexes, changes));
     }
     let mut consumed = Vec::new();
     let mut metrics = Map::new();
-    for (found, indexes, changes) in plans {
+    for (reference, found, indexes, changes) in plans {
         let opening = table::open_for_items(engine, &found, &request.caller).await?;
         let mut collections = BTreeMap::new();
         if metrics_wanted && indexes.local().is_some() {
@@ -67,14 +67,14 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
             sizes.extend(collection_metrics::of(true, &opening.table, &found, &row).await?);
         }
         if !sizes.is_empty() {
-            metrics.insert(found.record().name.clone(), Value::Array(sizes));
+            metrics.insert(reference.to_string(), Value::Array(sizes));
         }
         let mut units = Units::default();
         for one in &changed {
             let (before, after) = (stored_bytes(one.before.as_ref()), stored_bytes(one.after.as_ref()));
             units.add_write(before, after, &one.indexes, &indexes);
         }
-        consumed.extend(wanted.of_units(&found.record().name, &units));
+        consumed.extend(wanted.of_units(&reference, &units));
     }
     let mut answer = json!({ "UnprocessedItems": {} });
     if wanted != capacity::Wanted::None {

@@ -48,7 +48,7 @@ impl Wanted {
         }
     }
 
-    /// One table's figures, if they are asked for.
+    /// One table's figures, if they are asked for; the table is named as in the request, by its name or by its ARN.
     pub fn of_units(self, table_name: &str, units: &Units) -> Option<Value> {
         let of_indexes: f64 = units.indexes.iter().map(|(_, _, units)| units).sum();
         let total = units.table + of_indexes;

@@ -30,7 +30,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let stored = opening.table.read(&row, consistent).await?;
     let consumed = || -> Result<Option<Value>, ApiError> {
         let bytes = write::stored_bytes(stored.as_ref())?;
-        Ok(wanted.of(&found.record().name, size::read_units(bytes, consistent)))
+        Ok(wanted.of(name, size::read_units(bytes, consistent)))
     };
     let Some(bytes) = &stored else {
         return Ok(match consumed()? {

@@ -20,6 +20,8 @@ use crate::wire::ApiError;
 /// The index that a request names.
 pub struct IndexSource {
     table: Arc<Table>,
+    /// The table as the request names it.
+    reference: String,
     indexes: Arc<IndexSet>,
     number: u16,
 }
@@ -43,7 +45,8 @@ impl IndexSource {
             )));
         }
         let number = index.schema.number;
-        Ok(Some(Self { table: Arc::clone(table), indexes, number }))
+        let reference = input::text(body, "TableName").unwrap_or_default().to_owned();
+        Ok(Some(Self { table: Arc::clone(table), reference, indexes, number }))
     }
 
     /// Reads a page of what meets the conditions.
@@ -123,8 +126,7 @@ impl IndexSource {
         order: Order,
     ) -> Result<Output, ApiError> {
         let opening = table::open_for_items(engine, &self.table, caller).await?;
-        let table_name = &self.table.record().name;
-        parameters.run_on_index(&opening.table, self.index()?, fetch, table_name, range, order).await
+        parameters.run_on_index(&opening.table, self.index()?, fetch, &self.reference, range, order).await
     }
 
     fn index(&self) -> Result<&Index, ApiError> {

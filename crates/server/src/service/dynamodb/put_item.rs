@@ -22,7 +22,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let name = input::text(&request.input, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, request.operation, name)?;
     let done = put(engine, &request.caller, &found, &parameters, item, condition.as_ref()).await?;
-    Ok(write::answer(done, parameters.capacity, &found.record().name))
+    Ok(write::answer(done, parameters.capacity, name))
 }
 
 fn read(body: &mut Document) -> Result<(Item, WriteParameters, Option<Condition>), Refused> {

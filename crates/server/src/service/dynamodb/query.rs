@@ -69,5 +69,5 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
         filter.check_index_key_access(found.indexes().schemas())?;
     }
     let opening = table::open_for_items(engine, &found, &request.caller).await?;
-    parameters.run(&opening.table, schema, &found.record().name, range, order).await
+    parameters.run(&opening.table, schema, name, range, order).await
 }
