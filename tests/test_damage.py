@@ -256,6 +256,50 @@ def test_a_hole_in_a_tables_log_is_noticed(own_server, tmp_path):
     assert set(scan_all(server.dynamodb, table)) == expected
 
 
+@pytest.mark.parametrize("lost", ["all of the log", "the end of the log", "the folder of the log"])
+def test_a_lost_log_of_a_table_is_noticed(own_server, tmp_path, lost):
+    """A table's log is gone after a crash, or its end from before it was last opened: no gap shows it, but the
+    catalogue knows how far it went. The table is refused by name, `verify` names what is missing, and put back, all
+    is there."""
+    server = own_server
+    table = create_table(server.dynamodb)
+    for n in range(6):
+        server.dynamodb.put_item(TableName=table, Item=item(f"item-{n}"))
+    server.kill()
+    if lost == "the end of the log":
+        server.start()
+        assert len(scan_all(server.dynamodb, table)) == 6
+        server.kill()
+    [folder] = (server.data / "store" / "tables").iterdir()
+    log = folder / "wal"
+    newest = log_of(folder)[-1]
+    away = tmp_path / "away"
+    shutil.copytree(log, away)
+    missing = {"all of the log": "/00000000000000000001.sst", "the end of the log": f"/{newest.name}"}.get(lost, "")
+    if lost == "the end of the log":
+        newest.unlink()
+    else:
+        shutil.rmtree(log)
+        if missing:
+            log.mkdir()
+    before = bytes_of(folder)
+    for _ in range(2):
+        verified = verify(server)
+        assert verified.returncode == 1 and f"tables/{folder.name}/wal{missing}" in verified.stdout, verified.stdout
+        server.start()
+        error = error_of(scan_all, server.client("dynamodb", read_timeout=READ_SECS_MAX), table)
+        assert error and error[0] == "InternalServerError", error
+        assert error_of(server.dynamodb.put_item, TableName=table, Item=item("more"))
+        assert f"tables/{folder.name}/wal{missing}" in server.output(), server.output()
+        server.stop()
+    assert bytes_of(folder) == before and log.exists() == bool(missing)
+    shutil.rmtree(log, ignore_errors=True)
+    shutil.copytree(away, log)
+    assert verify(server).returncode == 0
+    server.start()
+    assert len(scan_all(server.dynamodb, table)) == 6
+
+
 def test_a_hole_in_the_system_stores_log_is_noticed(own_server, tmp_path):
     """The same for keys, catalogue and trail: the server does not start, however often it is tried."""
     server = own_server

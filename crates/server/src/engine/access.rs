@@ -8,9 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures::TryStreamExt;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use strongroom_seal::data_keys::DataKeys;
 use strongroom_seal::keyring::{Keyring, KeyringError, KeyringStore};
 use strongroom_seal::object::StoreId;
@@ -20,14 +18,14 @@ use strongroom_seal::store::SealedStore;
 use super::callers::{Callers, Standing};
 use super::catalogue::Engine;
 use super::key_filter::KeyFilter;
-use super::lifecycle::{FOLDERS, FOLDERS_MAYBE_EMPTY, unavailable};
+use super::lifecycle::{FOLDERS, FOLDERS_MAYBE_EMPTY};
 use super::open_table::OpenTable;
 use super::record::TableRecord;
 use super::table::{Opening, Table};
 use crate::auth::Caller;
 use crate::kms::key::KeyStatus;
 use crate::kms::table_kms::{KeyManager, TableKmsError};
-use crate::storage::{Database, StorageError};
+use crate::storage::{Database, Seen, StorageError};
 
 /// Why a table's rows cannot be reached.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -146,7 +144,6 @@ impl Engine {
         };
         let data_keys = keyring.open(&table_key).map_err(keyring_error)?;
         drop(table_key);
-        self.check_manifest(&record).await?;
         let opening = self.opening(table, &record, keyring, data_keys, key_status).await?;
         if let Some(caller) = asker {
             opening.callers.renewed(caller, self.clock().now_millis());
@@ -155,11 +152,11 @@ impl Engine {
         if record.inaccessible_millis.is_some() {
             tracing::info!(table = %record.id, "the table is accessible again");
         }
-        // Each opening writes a manifest: from now on a store without it is an older copy.
-        let manifest_id = opening.table.manifest_id();
+        // Each opening writes a manifest and an object of the log: from now on a store without them is an older copy.
+        let Seen { manifest_id, log_id } = opening.table.seen();
         self.save(
             table,
-            TableRecord { inaccessible_millis: None, manifest_id, open: true, ..(*record).clone() },
+            TableRecord { inaccessible_millis: None, manifest_id, log_id, open: true, ..(*record).clone() },
         )
         .await?;
         let opening = Arc::new(opening);
@@ -184,7 +181,8 @@ impl Engine {
         place
             .mend_folders(&record.folder(), folders)
             .map_err(|error| StorageError::Unavailable(error.to_string()))?;
-        let database = Database::open(&record.folder(), Arc::new(store), cache, &place.doors).await?;
+        let store = Arc::new(store);
+        let database = Database::open(&record.folder(), store, cache, &place.doors, record.seen()).await?;
         let item_cache = Arc::clone(&self.item_cache);
         let mut seed = [0; 16];
         self.parts.random.fill(&mut seed);
@@ -225,34 +223,6 @@ impl Engine {
             )));
         }
         Ok(keyring)
-    }
-
-    // A table's folder that was put back from an older copy has an older newest manifest than the catalogue
-    // has seen, though each of its objects is authentic.
-    async fn check_manifest(&self, record: &TableRecord) -> Result<(), StorageError> {
-        if record.manifest_id == 0 {
-            return Ok(());
-        }
-        // Most often the newest that was seen is there still; it is collected only once newer ones have followed.
-        let seen = Path::from(format!("{}/manifest/{:020}.manifest", record.folder(), record.manifest_id));
-        match self.store().head(&seen).await {
-            Ok(_) => return Ok(()),
-            Err(object_store::Error::NotFound { .. }) => {}
-            Err(error) => return Err(unavailable(error)),
-        }
-        let folder = Path::from(format!("{}/manifest", record.folder()));
-        let objects: Vec<_> = self.store().list(Some(&folder)).try_collect().await.map_err(unavailable)?;
-        let number = |meta: &ObjectMeta| meta.location.filename()?.split_once('.')?.0.parse::<u64>().ok();
-        let newest = objects.iter().filter_map(number).max().unwrap_or(0);
-        if newest < record.manifest_id {
-            return Err(StorageError::Damaged(format!(
-                "`{}` was rolled back: its newest manifest is {newest}, the catalogue has seen {}; put the newer copy \
-                 back, or restore the whole data directory from one backup",
-                record.folder(),
-                record.manifest_id
-            )));
-        }
-        Ok(())
     }
 
     pub(super) fn keyrings(&self, record: &TableRecord) -> KeyringStore {

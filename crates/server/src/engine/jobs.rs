@@ -8,7 +8,7 @@ use super::access::taken_over;
 use super::catalogue::Engine;
 use super::record::TableRecord;
 use super::table::Table;
-use crate::storage::StorageError;
+use crate::storage::{Seen, StorageError};
 
 impl Engine {
     /// Finishes what an earlier process left, looks at every table's key, counts what a crash left uncounted, and starts
@@ -164,8 +164,9 @@ impl Engine {
         }
         let counted = table.counted_record(opening.table.counted());
         opening.table.close().await?;
-        let manifest_id = opening.table.manifest_id().max(counted.manifest_id);
-        let closed = TableRecord { manifest_id, open: !opening.table.exactness.is_exact(), ..counted };
+        let Seen { manifest_id, log_id } = opening.table.seen();
+        let closed =
+            TableRecord { manifest_id, log_id, open: !opening.table.exactness.is_exact(), ..counted };
         if closed != *table.record() {
             self.save(table, closed).await?;
         }

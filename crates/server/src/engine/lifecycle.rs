@@ -136,6 +136,7 @@ impl Engine {
             inaccessible_millis: None,
             keyring_version: 1,
             manifest_id: 0,
+            log_id: 0,
             switches_millis: Vec::new(),
             counted: Counted::default(),
             open: false,

@@ -16,7 +16,7 @@ use super::item_cache::{Entry, ItemCache};
 use super::key_filter::KeyFilter;
 use super::record::{Counted, TableRecord};
 use super::recount::Exactness;
-use crate::storage::{Batch, Database, Order, Scan, StorageError, Visibility, Written};
+use crate::storage::{Batch, Database, Order, Scan, Seen, StorageError, Visibility, Written};
 
 /// One opening of a table.
 pub struct OpenTable {
@@ -345,9 +345,9 @@ impl OpenTable {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// The number of the newest manifest.
-    pub fn manifest_id(&self) -> u64 {
-        self.database.manifest_id()
+    /// How far the table's store has come.
+    pub fn seen(&self) -> Seen {
+        self.database.seen()
     }
 
     /// The keys that seal the table's objects.

@@ -9,7 +9,7 @@ use strongroom_model::key::{KeyAttribute, KeySchema, KeyType};
 use super::index::IndexRecord;
 use super::table_options::TableOptions;
 use crate::kms::table_kms::{KeyManager, TableContext};
-use crate::storage::StorageError;
+use crate::storage::{Seen, StorageError};
 
 /// One table, as its row in the system store holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +50,9 @@ pub struct TableRecord {
     /// The newest manifest's number when the table was last opened or closed: a store that has only older ones
     /// was rolled back.
     pub manifest_id: u64,
+    /// The newest object of its log then: unless all of it is in sorted runs, a store without it has lost its log's end.
+    #[serde(default)]
+    pub log_id: u64,
     /// When its key was changed in the last 24 hours, milliseconds since the Unix epoch.
     pub switches_millis: Vec<i64>,
     /// Items and bytes when they were last counted; they may lag behind by seconds.
@@ -151,6 +154,11 @@ impl TableRecord {
             Some(Switch::From { .. }) | None => None,
         };
         std::iter::once(&self.protection).chain(goes_to).any(|protection| protection.key_arn == key_arn)
+    }
+
+    /// How far its store had come when the table was last opened or closed.
+    pub fn seen(&self) -> Seen {
+        Seen { manifest_id: self.manifest_id, log_id: self.log_id }
     }
 
     /// The folder of the table's objects in the store.

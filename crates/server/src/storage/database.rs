@@ -23,7 +23,7 @@ use super::block_cache::BlockCache;
 use super::doors::Doors;
 use super::maintenance;
 use super::steady_clock::SteadyClock;
-use super::write_ahead_log;
+use super::write_ahead_log::{self, Log, Seen};
 
 /// An open database.
 pub struct Database {
@@ -37,6 +37,8 @@ pub struct Database {
     doors: Doors,
     cache: Arc<BlockCache>,
     cache_scope: u64,
+    // The number of the log's object that this opening has written, or a lower one.
+    opened_log_id: u64,
 }
 
 /// Rows to write together: all become visible and durable at once, or none.
@@ -159,7 +161,7 @@ fn scan_of_all() -> ScanOptions {
 }
 
 impl Database {
-    /// Opens the database at `path` of `store`, or creates it.
+    /// Opens the database at `path` of `store`, which has come as far as it was `seen`, or creates it.
     ///
     /// Opening fences whoever had it open before: their next write fails.
     pub async fn open(
@@ -167,11 +169,12 @@ impl Database {
         store: Arc<dyn ObjectStore>,
         cache: Arc<BlockCache>,
         doors: &Doors,
+        seen: Seen,
     ) -> Result<Self, StorageError> {
         let cache_scope = cache.new_scope();
-        let log = write_ahead_log::whole(path, &store, doors).await?;
-        let clock = SteadyClock::for_database(path, &store, &log, doors.clock.as_ref()).await?;
-        drop(log);
+        let Log { files, end: opened_log_id } = write_ahead_log::whole(path, &store, doors, seen).await?;
+        let clock = SteadyClock::for_database(path, &store, &files, doors.clock.as_ref()).await?;
+        drop(files);
         let clock: Arc<dyn SystemClock> = Arc::new(clock);
         let mut builder = slatedb::Db::builder(path, Arc::clone(&store))
             .with_settings(settings())
@@ -196,7 +199,7 @@ impl Database {
         ];
         let status = db.subscribe();
         let (path, doors) = (path.to_owned(), doors.clone());
-        Ok(Self { db, status, flush_wanted, tasks, path, store, doors, cache, cache_scope })
+        Ok(Self { db, status, flush_wanted, tasks, path, store, doors, cache, cache_scope, opened_log_id })
     }
 
     /// One row's value.
@@ -264,9 +267,12 @@ impl Database {
         }
     }
 
-    /// The number of the newest manifest that this opening knows; it only grows.
-    pub fn manifest_id(&self) -> u64 {
-        self.db.manifest().id()
+    /// How far the database has come, durably and as far as this opening knows; it only grows.
+    pub fn seen(&self) -> Seen {
+        let manifest = self.db.manifest();
+        // Each opening writes an object into the log, after the last one that was there.
+        let log_id = manifest.next_wal_sst_id().saturating_sub(1).max(self.opened_log_id);
+        Seen { manifest_id: manifest.id(), log_id }
     }
 
     /// Whether calls can still succeed; a database that failed stays closed.
@@ -387,9 +393,9 @@ mod tests {
     use super::*;
 
     async fn open(store: &Arc<InMemory>) -> Database {
-        Database::open("db", Arc::clone(store) as _, Arc::new(BlockCache::new(1 << 20)), &Doors::default())
-            .await
-            .unwrap()
+        let cache = Arc::new(BlockCache::new(1 << 20));
+        let store = Arc::clone(store) as _;
+        Database::open("db", store, cache, &Doors::default(), Seen::default()).await.unwrap()
     }
 
     fn one(key: &str, value: &str) -> Batch {
@@ -451,7 +457,8 @@ mod tests {
         let mut counts = Vec::new();
         for round in 0..4 {
             let cache = Arc::new(BlockCache::new(1 << 20));
-            let database = Database::open("db", Arc::clone(&store) as _, cache, &doors).await.unwrap();
+            let opened = Arc::clone(&store) as _;
+            let database = Database::open("db", opened, cache, &doors, Seen::default()).await.unwrap();
             for row in 0..20 {
                 database.commit(one(&format!("{round}-{row}"), "value")).await.unwrap();
             }

@@ -18,3 +18,4 @@ pub use doors::Doors;
 pub use error::StorageError;
 pub use place::{DataSetting, Place, PlaceError};
 pub use system::SystemStore;
+pub use write_ahead_log::Seen;

@@ -25,15 +25,20 @@ pub struct Layout {
     pub sorted_runs: BTreeSet<Path>,
     /// Those of the others, which nobody needs once whoever made the checkpoint is gone.
     pub held_runs: BTreeSet<Path>,
-    /// Numbers of the log's objects whose rows are in no sorted run yet, as far as the manifest
-    /// knows them; there may be later ones. Empty if there is none.
+    /// Numbers of the log's objects whose rows are in no sorted run yet, as far as they are known;
+    /// there may be later ones. Empty if there is none.
     pub log: RangeInclusive<u64>,
 }
 
-/// Reads the layout of the database at `path` of `store`; `None` if there is no manifest.
+/// Reads the layout of the database at `path` of `store`, whose log has reached `seen_log_id`; `None` if there is no
+/// manifest.
 ///
 /// Whoever calls this makes sure that nobody writes meanwhile.
-pub async fn layout(path: &str, store: Arc<dyn ObjectStore>) -> Result<Option<Layout>, StorageError> {
+pub async fn layout(
+    path: &str,
+    store: Arc<dyn ObjectStore>,
+    seen_log_id: u64,
+) -> Result<Option<Layout>, StorageError> {
     let admin = Admin::builder(path, store).build();
     let Some(newest) = admin.read_manifest(None).await? else { return Ok(None) };
     let runs = |manifest: &VersionedManifest| -> BTreeSet<Path> {
@@ -49,7 +54,8 @@ pub async fn layout(path: &str, store: Arc<dyn ObjectStore>) -> Result<Option<La
         }
         manifests.insert(checkpoint.manifest_id);
     }
-    Ok(Some(Layout { manifests, sorted_runs, held_runs, log: write_ahead_log::needed(&newest) }))
+    let log = write_ahead_log::needed(&newest, seen_log_id);
+    Ok(Some(Layout { manifests, sorted_runs, held_runs, log }))
 }
 
 /// The rows of the database at `path` of `store` whose keys start with one of `prefixes`.
@@ -93,7 +99,7 @@ mod tests {
     use slatedb::config::CheckpointOptions;
 
     use super::*;
-    use crate::storage::{Batch, BlockCache, Database, Doors};
+    use crate::storage::{Batch, BlockCache, Database, Doors, Seen};
 
     // A compaction leaves its checkpoint behind, and the collection has rightly taken log objects that only the
     // checkpoint's manifest starts from.
@@ -102,7 +108,9 @@ mod tests {
         let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
         let write = async |row: u8| {
             let cache = Arc::new(BlockCache::new(1 << 20));
-            let database = Database::open("db", Arc::clone(&store), cache, &Doors::default()).await.unwrap();
+            let store = Arc::clone(&store);
+            let opened = Database::open("db", store, cache, &Doors::default(), Seen::default()).await;
+            let database = opened.unwrap();
             let mut batch = Batch::new();
             batch.put([row], "value");
             database.commit(batch).await.unwrap();
@@ -110,11 +118,11 @@ mod tests {
         };
         write(1).await;
         let admin = Admin::builder("db", Arc::clone(&store)).build();
-        let first = layout("db", Arc::clone(&store)).await.unwrap().unwrap();
+        let first = layout("db", Arc::clone(&store), 0).await.unwrap().unwrap();
         admin.create_detached_checkpoint(&CheckpointOptions::default()).await.unwrap();
         write(2).await;
         write(3).await;
-        let newest = layout("db", Arc::clone(&store)).await.unwrap().unwrap();
+        let newest = layout("db", Arc::clone(&store), 0).await.unwrap().unwrap();
         assert_eq!((first.manifests.len(), newest.manifests.len()), (1, 2));
         assert!(newest.log.start() > first.log.start() && newest.held_runs.is_subset(&newest.sorted_runs));
         for number in *first.log.start()..*newest.log.start() {

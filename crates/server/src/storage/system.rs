@@ -28,6 +28,7 @@ use super::database::Database;
 use super::doors::Doors;
 use super::error::StorageError;
 use super::place::Place;
+use super::write_ahead_log::Seen;
 
 /// The system store; cheap to clone.
 #[derive(Clone)]
@@ -96,7 +97,7 @@ impl SystemStore {
         cache: Arc<BlockCache>,
         doors: &Doors,
     ) -> Result<Self, StorageError> {
-        let database = Database::open(FOLDER, Arc::clone(&store), cache, doors).await?;
+        let database = Database::open(FOLDER, Arc::clone(&store), cache, doors, Seen::default()).await?;
         Ok(Self { database: Arc::new(database), store })
     }
 

@@ -1,8 +1,10 @@
-//! The write-ahead log before a database is opened: its numbers have no gaps.
+//! The write-ahead log before a database is opened: its numbers have no gaps, and its end is there.
 //!
 //! SlateDB looks for the log's end at numbers that double, and takes the first one that is not there for it. If that
 //! object was lost, the rows of everything behind it would be lost too, without an error, and opening would write an
 //! empty object into the hole. So the numbers are looked at first, and a gap is refused before anything is written.
+//! A log that has lost its end, or all of itself, shows no gap: what was seen of the database before says how far it
+//! must reach.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -15,14 +17,33 @@ use slatedb::{VersionedManifest, WalFile, WalReader};
 use super::StorageError;
 use super::doors::Doors;
 
-/// The log of the database at `path` of `store`, oldest object first; damaged if a part of it is missing.
+/// How far a database has come, kept outside of it by whoever opened or closed it last; zeros where nobody has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The number of a manifest: a database with only older ones was rolled back.
+    pub manifest_id: u64,
+    /// The number of an object of the log: it is there, unless all of it is in sorted runs.
+    pub log_id: u64,
+}
+
+/// A log that is whole.
+pub struct Log {
+    /// Its objects, oldest first.
+    pub files: Vec<WalFile>,
+    /// The number that the next object gets at the least: there is none from here on.
+    pub end: u64,
+}
+
+/// The log of the database at `path` of `store`; damaged if a part of it is missing, or if the database has not come as
+/// far as it was `seen`.
 ///
 /// INVARIANT (a log has no holes): whoever opens a database asks this first.
 pub async fn whole(
     path: &str,
     store: &Arc<dyn ObjectStore>,
     doors: &Doors,
-) -> Result<Vec<WalFile>, StorageError> {
+    seen: Seen,
+) -> Result<Log, StorageError> {
     let mut admin = AdminBuilder::new(path, Arc::clone(store));
     if let Some(clock) = &doors.clock {
         admin = admin.with_system_clock(Arc::clone(clock));
@@ -32,33 +53,41 @@ pub async fn whole(
     }
     let admin = admin.build();
     let reader = WalReader::new(path, Arc::clone(store));
-    let mut seen_before = None;
+    let mut found_before = None;
     loop {
         let manifest = admin.read_manifest(None).await?;
         let files = reader.list(..).await?;
         let Some(manifest) = manifest else {
-            return if files.is_empty() { Ok(files) } else { Err(no_manifest(path)) };
+            let is_new = files.is_empty() && seen == Seen::default();
+            return if is_new { Ok(Log { files, end: 1 }) } else { Err(no_manifest(path)) };
         };
-        let present = files.iter().map(|file| file.id).collect();
-        let Some(gap) = gaps(&needed(&manifest), &present).into_iter().next() else { return Ok(files) };
+        if manifest.id() < seen.manifest_id {
+            return Err(rolled_back(path, manifest.id(), seen.manifest_id));
+        }
+        let present: BTreeSet<u64> = files.iter().map(|file| file.id).collect();
+        let Some(gap) = gaps(&needed(&manifest, seen.log_id), &present).into_iter().next() else {
+            let last = present.last().copied().unwrap_or(0).max(manifest.replay_after_wal_id());
+            return Ok(Log { files, end: last + 1 });
+        };
         // Whoever had the database open in this process may be finishing: it moves the log's beginning on and then
         // collects what lies before. A gap that stays while the manifest stays is one.
-        let seen = (manifest.id(), gap.clone());
-        if seen_before.as_ref() == Some(&seen) {
+        let found = (manifest.id(), gap.clone());
+        if found_before.as_ref() == Some(&found) {
             return Err(StorageError::Damaged(format!(
                 "object `{}`: {}; restore what is missing from a backup",
                 object(path, *gap.start()),
                 describe(&gap)
             )));
         }
-        seen_before = Some(seen);
+        found_before = Some(found);
     }
 }
 
-/// The numbers of the log's objects whose rows are in no sorted run yet, as far as a manifest knows them; there may
-/// be later ones. Empty if there is none.
-pub fn needed(manifest: &VersionedManifest) -> RangeInclusive<u64> {
-    manifest.replay_after_wal_id() + 1..=manifest.next_wal_sst_id().saturating_sub(1)
+/// The numbers of the log's objects whose rows are in no sorted run yet, as far as a manifest knows them and one was
+/// seen; there may be later ones. Empty if there is none.
+pub fn needed(manifest: &VersionedManifest, seen_log_id: u64) -> RangeInclusive<u64> {
+    let known = manifest.next_wal_sst_id().saturating_sub(1);
+    manifest.replay_after_wal_id() + 1..=known.max(seen_log_id)
 }
 
 /// What is missing of a log of which `needed` must be there and `present` is. Its numbers have no gaps: each object
@@ -94,8 +123,15 @@ pub fn describe(gap: &RangeInclusive<u64>) -> String {
 
 fn no_manifest(path: &str) -> StorageError {
     StorageError::Damaged(format!(
-        "`{path}` holds a write-ahead log, but no manifest says what belongs to it: restore `{path}/manifest` from a \
-         backup"
+        "`{path}` holds data, but no manifest says what belongs to it: restore `{path}/manifest` from a backup"
+    ))
+}
+
+// Each object of an older copy is authentic.
+fn rolled_back(path: &str, newest: u64, seen: u64) -> StorageError {
+    StorageError::Damaged(format!(
+        "`{path}` was rolled back: its newest manifest is {newest}, and number {seen} was seen; put the newer copy \
+         back, or restore the whole data directory from one backup"
     ))
 }
 
@@ -124,8 +160,12 @@ mod tests {
     }
 
     async fn open(store: &Arc<InMemory>) -> Result<Database, StorageError> {
+        open_seen(store, Seen::default()).await
+    }
+
+    async fn open_seen(store: &Arc<InMemory>, seen: Seen) -> Result<Database, StorageError> {
         let cache = Arc::new(BlockCache::new(1 << 20));
-        Database::open("db", Arc::clone(store) as _, cache, &Doors::default()).await
+        Database::open("db", Arc::clone(store) as _, cache, &Doors::default(), seen).await
     }
 
     async fn paths(store: &InMemory) -> BTreeSet<Path> {
@@ -163,6 +203,61 @@ mod tests {
         for row in 0..9_u8 {
             assert!(database.get(&[row], Visibility::Durable).await.unwrap().is_some(), "{row}");
         }
+    }
+
+    // Without what was seen a log that is gone is one that was never written: the next opening would start a new one.
+    #[tokio::test]
+    async fn a_log_that_has_lost_its_end_is_refused_and_nothing_is_written() {
+        let store = Arc::new(InMemory::new());
+        let mut seen = Seen::default();
+        for opening in 1..=3 {
+            let database = open_seen(&store, seen).await.unwrap();
+            assert!(database.seen().log_id > seen.log_id && database.seen().manifest_id > seen.manifest_id);
+            seen = database.seen();
+            let mut batch = Batch::new();
+            batch.put([opening], "value");
+            database.commit(batch).await.unwrap();
+            database.abandon().await;
+        }
+        let last = object("db", seen.log_id);
+        let of_log = |paths: BTreeSet<Path>| paths.into_iter().filter(|path| path.as_ref().contains("/wal/"));
+        for path in of_log(paths(&store).await).filter(|path| path.as_ref() >= last.as_str()) {
+            store.delete(&path).await.unwrap();
+        }
+        let before = paths(&store).await;
+        let error = open_seen(&store, seen).await.err().unwrap();
+        assert!(matches!(&error, StorageError::Damaged(text) if text.contains(&last)), "{error}");
+        for path in of_log(paths(&store).await) {
+            store.delete(&path).await.unwrap();
+        }
+        let error = open_seen(&store, seen).await.err().unwrap();
+        let first = object("db", 1);
+        assert!(matches!(&error, StorageError::Damaged(text) if text.contains(&first)), "{error}");
+        assert!(paths(&store).await.is_subset(&before));
+    }
+
+    // Closing empties the log into a sorted run; what is collected then is not missed.
+    #[tokio::test]
+    async fn a_log_that_is_in_sorted_runs_has_lost_nothing() {
+        let store = Arc::new(InMemory::new());
+        let mut seen = Seen::default();
+        for round in 0..3_u8 {
+            let database = open_seen(&store, seen).await.unwrap();
+            let mut batch = Batch::new();
+            batch.put([round], "value");
+            database.commit(batch).await.unwrap();
+            database.close().await.unwrap();
+            seen = database.seen();
+            for number in 1..=seen.log_id {
+                store.delete(&Path::from(object("db", number))).await.unwrap();
+            }
+        }
+        let database = open_seen(&store, seen).await.unwrap();
+        assert!(database.get(&[2], Visibility::Durable).await.unwrap().is_some());
+        let older = Seen { manifest_id: database.seen().manifest_id + 1, ..seen };
+        drop(database);
+        let error = open_seen(&store, older).await.err().unwrap();
+        assert!(matches!(&error, StorageError::Damaged(text) if text.contains("rolled back")), "{error}");
     }
 
     #[tokio::test]

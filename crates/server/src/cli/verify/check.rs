@@ -16,7 +16,7 @@ use super::finding::Finding;
 use super::inventory::{Kind, Stored};
 use super::progress::Progress;
 use crate::storage::offline::{self, Layout};
-use crate::storage::write_ahead_log;
+use crate::storage::write_ahead_log::{self, Seen};
 
 /// What was found in one store.
 #[derive(Debug, Default)]
@@ -59,16 +59,15 @@ pub(super) struct DataKeyUse {
     pub count: Count,
 }
 
-/// Checks the store in `folder`, whose files are `stored`.
-///
-/// `must_hold_data` says that the catalogue knows of items in it, so that it cannot be empty.
+/// Checks the store in `folder`, whose files are `stored` and which has come as far as it was `seen`. The caller has
+/// compared the newest manifest's number.
 pub(super) async fn check(
     folder: &str,
     inner: &Arc<dyn ObjectStore>,
     keyring: &Keyring,
     data_keys: DataKeys,
     stored: &[Stored],
-    must_hold_data: bool,
+    seen: Seen,
     progress: &Progress,
 ) -> (Checked, Arc<SealedStore>) {
     let store = Arc::new(SealedStore::new(Arc::clone(inner), Arc::new(data_keys), Arc::new(OsRandom)));
@@ -103,21 +102,21 @@ pub(super) async fn check(
             count: uses.get(&entry.id).copied().unwrap_or_default(),
         })
         .collect();
-    match offline::layout(folder, Arc::clone(&store) as Arc<dyn ObjectStore>).await {
+    match offline::layout(folder, Arc::clone(&store) as Arc<dyn ObjectStore>, seen.log_id).await {
         Ok(Some(layout)) => {
             let present: Vec<Stored> = sealed.iter().map(|object| (*object).clone()).collect();
-            checked.findings.extend(missing(folder, &layout, &present));
+            checked.findings.extend(missing(folder, &layout, &present, seen));
             for (object, inspected) in authentic.values() {
                 if !is_referenced(object, inspected, &layout) {
                     checked.unreferenced.add(object.bytes);
                 }
             }
         }
-        Ok(None) if must_hold_data || !sealed.is_empty() => {
+        Ok(None) if seen.manifest_id == 0 && !sealed.is_empty() => {
             let what = "the store holds data, but no manifest says what belongs to it".to_owned();
             checked.findings.push(Finding::missing(format!("{folder}/manifest"), what));
         }
-        // A table that was never used has keys and nothing else.
+        // A table that was never used has keys and nothing else; one that was used is known to have lost its manifests.
         Ok(None) => {}
         // Damage to a manifest was found already when it was opened as an object.
         Err(_) if checked.findings.iter().any(|finding| finding.object.contains("/manifest/")) => {}
@@ -133,7 +132,7 @@ pub(super) async fn check(
 const AT_ONCE: usize = 4;
 
 // What the manifest says must be there and is not.
-fn missing(folder: &str, layout: &Layout, present: &[Stored]) -> Vec<Finding> {
+fn missing(folder: &str, layout: &Layout, present: &[Stored], seen: Seen) -> Vec<Finding> {
     let paths: BTreeSet<&str> = present.iter().map(|object| object.path.as_str()).collect();
     let mut findings: Vec<Finding> = layout
         .sorted_runs
@@ -151,9 +150,16 @@ fn missing(folder: &str, layout: &Layout, present: &[Stored]) -> Vec<Finding> {
             _ => None,
         })
         .collect();
-    findings.extend(write_ahead_log::gaps(&layout.log, &log).iter().map(|gap| {
+    let gaps = write_ahead_log::gaps(&layout.log, &log);
+    findings.extend(gaps.iter().map(|gap| {
         Finding::missing(write_ahead_log::object(folder, *gap.start()), write_ahead_log::describe(gap))
     }));
+    if log.is_empty() && gaps.is_empty() && seen != Seen::default() {
+        // The server does not serve a store without the folder.
+        let what =
+            "it is missing or empty: each opening leaves an object in it that stays for good".to_owned();
+        findings.push(Finding::missing(format!("{folder}/wal"), what));
+    }
     findings
 }
 
@@ -191,10 +197,28 @@ mod tests {
             held_runs: BTreeSet::new(),
             log: 4..=5,
         };
-        let findings = missing("system", &layout, &[4, 6].map(stored));
+        let findings = missing("system", &layout, &[4, 6].map(stored), Seen::default());
         assert_eq!(findings.len(), 1);
         assert_eq!(findings[0].object, "system/wal/00000000000000000005.sst");
         assert!(findings[0].what.contains("missing"), "{}", findings[0].what);
+    }
+
+    /// Everything is in sorted runs, so no row is lost with the log; but what stays in it for good is missing.
+    #[test]
+    fn a_log_without_any_object_is_missed_once_the_store_was_opened() {
+        let layout = Layout {
+            manifests: BTreeSet::new(),
+            sorted_runs: BTreeSet::new(),
+            held_runs: BTreeSet::new(),
+            log: RangeInclusive::new(8, 7),
+        };
+        let seen = Seen { manifest_id: 3, log_id: 5 };
+        let findings = missing("system", &layout, &[], seen);
+        assert_eq!(
+            findings.iter().map(|finding| finding.object.as_str()).collect::<Vec<_>>(),
+            ["system/wal"]
+        );
+        assert_eq!(missing("system", &layout, &[], Seen::default()), []);
     }
 
     #[test]
@@ -206,10 +230,10 @@ mod tests {
             held_runs: BTreeSet::new(),
             log: RangeInclusive::new(1, 0),
         };
-        let findings = missing("system", &layout, &[]);
+        let findings = missing("system", &layout, &[], Seen::default());
         assert_eq!(findings.len(), 1);
         assert_eq!(findings[0].object, run.to_string());
         let there = Stored { path: run.to_string(), bytes: 1, kind: Kind::SortedRun };
-        assert_eq!(missing("system", &layout, &[there]), []);
+        assert_eq!(missing("system", &layout, &[there], Seen::default()), []);
     }
 }

@@ -39,7 +39,7 @@ use crate::kms::offline::{self as stored_keys, KeyUnusable, StoredKeys};
 use crate::kms::table_kms::KeyManager;
 use crate::storage::offline;
 use crate::storage::system::FOLDER as SYSTEM;
-use crate::storage::{DataSetting, Place, PlaceError};
+use crate::storage::{DataSetting, Place, PlaceError, Seen};
 use check::Count;
 use finding::{Finding, RESTORE_CATALOGUE, RESTORE_KEYRING, RESTORE_MISSING, RESTORE_NEWER};
 use inventory::{Inventory, Kind, Stored};
@@ -159,7 +159,8 @@ impl Verification<'_> {
             }
         };
         let (checked, store) =
-            check::check(SYSTEM, &self.store, &keyring, data_keys, stored, false, &self.progress).await;
+            check::check(SYSTEM, &self.store, &keyring, data_keys, stored, Seen::default(), &self.progress)
+                .await;
         let is_sound = checked.findings.is_empty();
         section.checked = Some(checked);
         let prefixes = [record::ROWS, stored_keys::ROWS];
@@ -273,14 +274,7 @@ impl Verification<'_> {
                 advice: RESTORE_NEWER,
             });
         }
-        let newest_manifest = newest_manifest(stored);
-        if newest_manifest < record.manifest_id {
-            section.findings.push(Finding {
-                object: format!("{folder}/manifest/{newest_manifest:020}.manifest"),
-                what: format!("it is the newest, but the catalogue has seen number {}", record.manifest_id),
-                advice: RESTORE_NEWER,
-            });
-        }
+        section.findings.extend(older(&folder, stored, record.manifest_id, "the catalogue"));
         // While a change of key is under way the keyring may be ahead of the catalogue.
         let wrapped = keyring.table_key();
         section.key_arn = wrapped.key_arn.clone();
@@ -319,9 +313,8 @@ impl Verification<'_> {
                 return section;
             }
         };
-        let must_hold_data = record.counted.items > 0;
         let (checked, _) =
-            check::check(&folder, &self.store, &keyring, data_keys, stored, must_hold_data, &self.progress)
+            check::check(&folder, &self.store, &keyring, data_keys, stored, record.seen(), &self.progress)
                 .await;
         section.checked = Some(checked);
         section
@@ -446,12 +439,27 @@ fn lost_table(folder: &str, stored: &[Stored]) -> Section {
     }
 }
 
-fn newest_manifest(stored: &[Stored]) -> u64 {
+// A store whose newest manifest is older than one that `who` has seen.
+fn older(folder: &str, stored: &[Stored], seen_id: u64, who: &str) -> Option<Finding> {
     let number = |stored: &Stored| match stored.kind {
         Kind::Manifest(number) => Some(number),
         _ => None,
     };
-    stored.iter().filter_map(number).max().unwrap_or(0)
+    let newest = stored.iter().filter_map(number).max();
+    if newest.unwrap_or(0) >= seen_id {
+        return None;
+    }
+    Some(match newest {
+        Some(newest) => Finding {
+            object: format!("{folder}/manifest/{newest:020}.manifest"),
+            what: format!("it is the newest, but {who} has seen number {seen_id}"),
+            advice: RESTORE_NEWER,
+        },
+        None => Finding::missing(
+            format!("{folder}/manifest"),
+            format!("there is no manifest, but {who} has seen number {seen_id}"),
+        ),
+    })
 }
 
 fn count(stored: &[Stored]) -> Count {
