@@ -8,6 +8,12 @@ use serde_json::Value;
 /// An object that is being written.
 pub struct ObjectWriter(Vec<u8>);
 
+impl Default for ObjectWriter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl ObjectWriter {
     /// An object without members.
     pub fn new() -> Self {
