@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use strongroom_model::arn::is_account_id;
@@ -23,7 +24,7 @@ use super::root_key::RootKeySetting;
 #[serde(deny_unknown_fields)]
 pub struct Given {
     /// Development: any credentials, cleartext HTTP, loopback only
-    #[arg(long, env = "STRONGROOM_DEV", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    #[arg(long, env = "STRONGROOM_DEV", num_args = 0..=1, default_missing_value = "true", require_equals = true, value_parser = BoolishValueParser::new())]
     dev: Option<bool>,
     /// Address and port to listen on; port 0 picks one [default: 127.0.0.1:8000]
     #[arg(long, env = "STRONGROOM_LISTEN", value_name = "ADDRESS:PORT")]
@@ -38,7 +39,7 @@ pub struct Given {
     #[arg(long, env = "STRONGROOM_ACCOUNT_ID", value_name = "DIGITS")]
     account_id: Option<String>,
     /// Serve without TLS outside `--dev`; signatures are checked all the same
-    #[arg(long, env = "STRONGROOM_CLEARTEXT", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    #[arg(long, env = "STRONGROOM_CLEARTEXT", num_args = 0..=1, default_missing_value = "true", require_equals = true, value_parser = BoolishValueParser::new())]
     cleartext: Option<bool>,
     /// TLS certificate chain, PEM; without one a certificate is made at first start
     #[arg(long, env = "STRONGROOM_TLS_CERT", value_name = "FILE")]
@@ -65,7 +66,7 @@ pub struct Given {
     #[arg(long, env = "STRONGROOM_TABLE_KEY_CACHE_OUTAGE_HOURS_MAX", value_name = "HOURS")]
     table_key_cache_outage_hours_max: Option<u32>,
     /// Whether a change of a key's state takes effect at once [default: true]
-    #[arg(long, env = "STRONGROOM_PUSH_KEY_STATE", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    #[arg(long, env = "STRONGROOM_PUSH_KEY_STATE", num_args = 0..=1, default_missing_value = "true", require_equals = true, value_parser = BoolishValueParser::new())]
     push_key_state: Option<bool>,
     /// Changes of a table's key in 24 hours [default: 4]
     #[arg(long, env = "STRONGROOM_KEY_SWITCHES_PER_DAY_MAX", value_name = "COUNT")]

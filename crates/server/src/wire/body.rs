@@ -30,12 +30,14 @@ pub(super) fn is_large(body: &Incoming) -> bool {
     body.size_hint().upper().is_none_or(|upper| upper > SMALL_BYTES)
 }
 
-/// Reads the body as it was sent; `large_kib` hands out the memory for large bodies.
+/// Reads the body as it was sent; `large_kib` hands out the memory for large bodies. Once `stopped` resolves, it is waited
+/// for no longer.
 pub(super) async fn read<'a>(
     mut body: Incoming,
     bytes_max: usize,
     timeout: Duration,
     large_kib: &'a Semaphore,
+    stopped: impl Future<Output = ()>,
 ) -> Result<Received<'a>, BodyError> {
     let announced = body.size_hint();
     if announced.lower() > bytes_max as u64 {
@@ -56,7 +58,10 @@ pub(super) async fn read<'a>(
     if let std::task::Poll::Ready(done) = futures::poll!(&mut read) {
         return done;
     }
-    tokio::time::timeout(timeout, read).await.unwrap_or(Err(BodyError::TooSlow))
+    tokio::select! {
+        done = tokio::time::timeout(timeout, read) => done.unwrap_or(Err(BodyError::TooSlow)),
+        () = stopped => Err(BodyError::TooSlow),
+    }
 }
 
 /// Reads a body and keeps nothing of it, so that its sender comes to read the answer; up to that many bytes and that

@@ -150,10 +150,10 @@ async fn run<C: Future<Output = hyper::Result<()>>>(
 ) -> hyper::Result<()> {
     let mut connection = std::pin::pin!(connection);
     let tick = (watch.limits.header_timeout / 2).min(watch.limits.idle_timeout / 2);
-    let tick = tick.max(Duration::from_millis(1));
+    let mut tick = tick.max(Duration::from_millis(1));
     let mut ticker = std::pin::pin!(tokio::time::sleep(tick));
     let (mut requests_seen, mut quiet, mut in_header) = (0, Duration::ZERO, Duration::ZERO);
-    let mut draining = false;
+    let (mut draining, mut stopping) = (false, false);
     loop {
         tokio::select! {
             biased;
@@ -166,6 +166,9 @@ async fn run<C: Future<Output = hyper::Result<()>>>(
                     draining = true;
                     shut_down(connection.as_mut());
                 }
+                stopping = true;
+                tick = tick.min(watch.limits.drain_body_timeout);
+                ticker.as_mut().reset(tokio::time::Instant::now() + tick);
                 continue;
             }
             () = ticker.as_mut() => {}
@@ -181,7 +184,9 @@ async fn run<C: Future<Output = hyper::Result<()>>>(
         let unanswered =
             activity.reads.load(Ordering::Relaxed) != activity.reads_answered.load(Ordering::Relaxed);
         in_header = if watch.http1 && unanswered { in_header + tick } else { Duration::ZERO };
-        if in_header >= watch.limits.header_timeout {
+        // Half a head is no request that a stop would wait for.
+        let patience = if stopping { Duration::ZERO } else { watch.limits.header_timeout };
+        if in_header > Duration::ZERO && in_header >= patience {
             return Ok(());
         }
         if quiet >= watch.limits.idle_timeout {

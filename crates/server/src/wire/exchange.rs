@@ -15,7 +15,7 @@ use hyper::{Method, Request as HttpRequest, StatusCode};
 use parking_lot::Mutex;
 use strongroom_model::document::Document;
 use strongroom_model::shape::{Operation, model};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use super::body::{self, BodyError};
 use super::dispatch::Dispatch;
@@ -41,7 +41,8 @@ pub(super) struct Front<D> {
     pub(super) document_kib: Semaphore,
     /// The clock that `POST /_strongroom/clock` moves; none outside `--dev`.
     pub(super) movable_clock: Option<Arc<SystemClock>>,
-    pub(super) draining: std::sync::atomic::AtomicBool,
+    /// Whether the server stops.
+    pub(super) draining: watch::Sender<bool>,
 }
 
 /// What one connection's requests share.
@@ -83,7 +84,14 @@ pub(super) async fn answer<D: Dispatch>(
             return response::closing(response::api(service, "", &id, Err(error), false).await);
         }
     }
-    let received = body::read(body, limits.body_bytes_max, limits.body_timeout, &front.large_kib).await;
+    let received = body::read(
+        body,
+        limits.body_bytes_max,
+        limits.body_timeout,
+        &front.large_kib,
+        stopped_waiting(front),
+    )
+    .await;
     let received = match received {
         Ok(received) => received,
         Err(error) => return refused_body(front, &head, &error).await,
@@ -135,6 +143,15 @@ pub(super) async fn answer<D: Dispatch>(
         }
         Route::NotACall => response::not_a_call(&front.ids.next(Service::DynamoDb)),
     }
+}
+
+// Resolves once the server stops and has waited long enough for a body that is still on its way: such a request is not
+// in flight yet.
+async fn stopped_waiting<D>(front: &Front<D>) {
+    let mut draining = front.draining.subscribe();
+    // The sender lives as long as the front does.
+    let _ = draining.wait_for(|draining| *draining).await;
+    tokio::time::sleep(front.limits.drain_body_timeout).await;
 }
 
 /// A request whose body has been read.

@@ -27,6 +27,8 @@ pub struct Limits {
     pub large_body_bytes_max: usize,
     /// Bytes that the documents of such bodies take at once; a larger one waits until it is alone.
     pub large_document_bytes_max: usize,
+    /// Time that a request's body, which is on its way when the server stops, gets to arrive.
+    pub drain_body_timeout: Duration,
     /// Time that requests in flight get to finish when the server stops.
     pub drain_timeout: Duration,
 }
@@ -45,6 +47,7 @@ impl Default for Limits {
             streams_max: 128,
             large_body_bytes_max: 512 << 20,
             large_document_bytes_max: 512 << 20,
+            drain_body_timeout: Duration::from_secs(1),
             drain_timeout: Duration::from_secs(10),
         }
     }

@@ -1,7 +1,6 @@
 //! What the port answers besides AWS's protocols: health, readiness, the development clock.
 
 use std::net::IpAddr;
-use std::sync::atomic::Ordering;
 
 use hyper::header::{CONTENT_TYPE, HOST, ORIGIN};
 use hyper::http::request::Parts;
@@ -27,7 +26,7 @@ pub(super) fn answer<D: Dispatch>(front: &Front<D>, head: &Parts) -> Option<Answ
             Some(response::text(StatusCode::OK, format!("healthy: {host} ")))
         }
         "/health" => Some(response::text(StatusCode::OK, "healthy\n")),
-        "/ready" if front.app.ready() && !front.draining.load(Ordering::Relaxed) => {
+        "/ready" if front.app.ready() && !*front.draining.borrow() => {
             Some(response::text(StatusCode::OK, "ready\n"))
         }
         "/ready" => Some(response::text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n")),

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use strongroom_model::clock::Random;
@@ -70,14 +69,16 @@ impl Server {
             large_kib: Semaphore::new(large_bytes.div_ceil(1024).min(Semaphore::MAX_PERMITS)),
             document_kib: Semaphore::new(limits.large_document_bytes_max.div_ceil(1024)),
             movable_clock: wiring.movable_clock,
-            draining: AtomicBool::new(false),
+            draining: watch::Sender::new(false),
             limits,
         });
         let (phase, phases) = watch::channel(Phase::Serving);
         let (held, alive) = mpsc::channel(1);
         let start_draining = {
             let front = Arc::clone(&front);
-            Box::new(move || front.draining.store(true, Ordering::Relaxed))
+            Box::new(move || {
+                front.draining.send_replace(true);
+            })
         };
         let tls = wiring.tls.map(TlsAcceptor::from);
         tokio::spawn(accept(listener, front, tls, phases, held));
