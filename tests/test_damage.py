@@ -323,6 +323,111 @@ def test_a_hole_in_the_system_stores_log_is_noticed(own_server, tmp_path):
     assert scan_all(server.dynamodb, table) == {}
 
 
+def remove(*paths):
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+# What is lost of `store`, and what the refusal names.
+SYSTEM_LOSSES = {
+    "the system store": (["system"], "store/system"),
+    "the system store and its anchor": (["system", "anchor"], "store/system"),
+    "the system store and the root key": (["system", "root"], "store/root"),
+    "its keyring, log and manifests": (["system/keyring/*", "system/wal/*", "system/manifest/*"], "store/system"),
+    "its log and manifests": (["system/wal/*", "system/manifest/*"], "`system`"),
+    "its log": (["system/wal/*"], "system/wal/00000000000000000001.sst"),
+    "its log and its anchor": (["system/wal/*", "anchor"], "store/system"),
+    "its manifests": (["system/manifest/*"], "system/manifest"),
+}
+
+
+@pytest.mark.parametrize("loss", SYSTEM_LOSSES)
+def test_a_system_store_that_is_gone_is_noticed(own_server, tmp_path, loss):
+    """A mount that did not come up, a bad restore: the tables' folders are there, and the store with their names and
+    keys is not. No new one is started in its place: the server refuses and says what to put back, `verify` as well,
+    nothing is written, and put back, all is there."""
+    server = own_server
+    key = customer_key(server.kms)
+    table = create_table(server.dynamodb, **sse(key))
+    written = fill(server.dynamodb, table, 12)
+    server.kill()
+    patterns, named = SYSTEM_LOSSES[loss]
+    store, away = server.data / "store", tmp_path / "away"
+    shutil.copytree(store, away)
+    remove(*(path for pattern in patterns for path in store.glob(pattern)))
+    before = bytes_of(store)
+    for _ in range(2):
+        text = server.start_expecting_failure()
+        assert named in text and ("put" in text or "restore" in text), text
+        verified = verify(server)
+        assert verified.returncode == 1 and "DAMAGED" in verified.stdout, verified.stdout
+        assert named.strip("`").removeprefix("store/") in verified.stdout, verified.stdout
+    assert bytes_of(store) == before
+    shutil.rmtree(store)
+    shutil.copytree(away, store)
+    assert verify(server).returncode == 0
+    server.start()
+    assert scan_all(server.dynamodb, table) == written
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_an_older_system_store_is_noticed(own_server, tmp_path, stopped):
+    """What the system store got since it was last opened or closed is cut off, or yesterday's copy is put in its place.
+    Each object authenticates; the server refuses by name all the same, and so does `verify`."""
+    server = own_server
+    table = create_table(server.dynamodb)
+    server.stop()
+    system = server.data / "store" / "system"
+    yesterday, today = tmp_path / "yesterday", tmp_path / "today"
+    shutil.copytree(system, yesterday)
+    server.start()
+    second = create_table(server.dynamodb)
+    server.stop() if stopped else server.kill()
+    shutil.move(system, today)
+    shutil.copytree(yesterday, system)
+    verified = verify(server)
+    assert verified.returncode == 1 and "the anchor has seen number" in verified.stdout, verified.stdout
+    assert "`system` was rolled back" in server.start_expecting_failure()
+    shutil.rmtree(system)
+    shutil.copytree(today, system)
+    if not stopped:
+        # Only the log's end, with the object that the last opening has written.
+        known = {path.name for path in log_of(yesterday)}
+        cut = [path for path in log_of(system) if path.name not in known]
+        remove(*cut)
+        verified = verify(server)
+        assert verified.returncode == 1 and f"system/wal/{cut[0].name}" in verified.stdout, verified.stdout
+        assert f"system/wal/{cut[0].name}" in server.start_expecting_failure()
+        shutil.rmtree(system)
+        shutil.copytree(today, system)
+    server.start()
+    assert {table, second} <= set(server.dynamodb.list_tables()["TableNames"])
+
+
+def test_a_lost_anchor_loses_nothing(own_server):
+    """The object that says how far the system store reaches is gone while that store is there: `verify` misses it,
+    and the server says so, makes it anew, and serves."""
+    server = own_server
+    table = create_table(server.dynamodb)
+    written = fill(server.dynamodb, table, 5)
+    server.stop()
+    anchor = server.data / "store" / "anchor"
+    shutil.rmtree(anchor)
+    verified = verify(server)
+    assert verified.returncode == 1 and "store/anchor: " in verified.stdout, verified.stdout
+    server.start()
+    assert "`store/anchor` is missing" in server.output()
+    assert scan_all(server.dynamodb, table) == written
+    server.stop()
+    assert len(list(anchor.iterdir())) == 1
+    assert verify(server).returncode == 0
+    server.start()
+    assert "`store/anchor` is missing" not in server.output()
+
+
 def test_verify_misses_the_table_whose_row_is_gone(own_server):
     """The end of the system store's log is cut off, which nothing else can notice: a table that was made in it is
     there with keys and data, and nobody knows it. That is not well."""

@@ -170,7 +170,7 @@ def fill_to(place, free):
 @pytest.mark.parametrize("dev", [True, False])
 def test_a_first_start_on_a_full_disk(make_server, small_disk, dev):
     """It fails, and says why, wherever it is cut short; once there is room the next one works."""
-    for free in range(14):
+    for free in range(18):
         server = make_server(f"server-{free}", dev=dev, data=small_disk / f"data-{free}")
         server.root_key = small_disk / f"root-{free}.key"
         ballast = fill_to(small_disk, free)

@@ -3,11 +3,13 @@
 //! From the bottom up: `primitive` wraps the library, `chunked` is the one
 //! authenticated encryption format everything here is made of, `object` puts a
 //! header in front of it, and `store` passes every byte that goes to an object
-//! store through that. `keyring` and `root` keep the keys; `blob` is what the
-//! key service hands out. Byte layouts are in `docs/formats/`.
+//! store through that. `keyring` and `root` keep the keys; `anchor` says how far
+//! the system store has come; `blob` is what the key service hands out. Byte
+//! layouts are in `docs/formats/`.
 //!
 //! This crate knows nothing of DynamoDB or HTTP.
 
+pub mod anchor;
 pub mod blob;
 pub mod chunked;
 pub mod data_keys;

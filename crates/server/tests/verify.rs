@@ -243,29 +243,28 @@ fn what_is_no_data_directory_is_left_alone() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
-/// A CreateKey that was interrupted has made its material's object and no row; so it looks when the system store is put
-/// back as it was before. Whoever verifies learns of it, and of no other.
+/// A CreateKey that was interrupted has made its material's object and no row; so it looks when the system store and its
+/// anchor are put back as they were before. Whoever verifies learns of it, and of no other.
 #[tokio::test]
 async fn material_of_no_key_is_told_of() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let system = data.join("store/system");
+    let materials = data.join("store/system/materials");
     let server = Server::start(&data);
     server.new_key().await;
     server.end(Signal::TERM);
-    let databases =
-        || files(&system).into_iter().filter(|(path, _)| !path.starts_with(system.join("materials")));
-    let before: BTreeMap<_, _> = databases().collect();
+    let others = || files(&data.join("store")).into_iter().filter(|(path, _)| !path.starts_with(&materials));
+    let before: BTreeMap<_, _> = others().collect();
     let server = Server::start(&data);
     server.new_key().await;
     server.end(Signal::TERM);
     let (code, text) = verify(&data);
     assert!(code == 0 && !text.contains("material"), "{code}: {text}");
-    let materials: Vec<_> = files(&system.join("materials")).into_keys().collect();
-    databases().for_each(|(path, _)| fs::remove_file(path).unwrap());
+    let stored: Vec<_> = files(&materials).into_keys().collect();
+    others().for_each(|(path, _)| fs::remove_file(path).unwrap());
     before.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
     let (code, text) = verify(&data);
     assert_eq!(code, 0, "{text}");
-    let told = materials.iter().filter(|path| text.contains(name(path))).count();
+    let told = stored.iter().filter(|path| text.contains(name(path))).count();
     assert_eq!((told, text.matches("holds material of no key").count()), (1, 1), "{text}");
 }

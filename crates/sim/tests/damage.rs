@@ -1,5 +1,6 @@
 //! Every stored object is damaged in turn: the answer is the right data or an error that names the object, soon.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use object_store::path::Path;
@@ -27,7 +28,7 @@ fn no_added_byte_goes_unnoticed() {
     each_object(|_| Damage::Extend);
 }
 
-// Of a log's end nobody can know that it was cut off, nor of the newest manifest of the system store.
+// Of what a log got since its store was opened nobody can know that it was cut off.
 #[test]
 fn no_hole_in_a_log_goes_unnoticed() {
     let world = used_world();
@@ -37,6 +38,18 @@ fn no_hole_in_a_log_goes_unnoticed() {
     let holes =
         logs.windows(2).filter(|pair| folder(&pair[0]) == folder(&pair[1])).map(|pair| pair[0].clone());
     each_of(&world, holes.collect(), |_| Damage::Remove);
+}
+
+// The catalogue has seen one of a table, the anchor one of the system store; where a later one is lost, the log has a hole,
+// or is still whole.
+#[test]
+fn no_missing_manifest_goes_unnoticed() {
+    let world = used_world();
+    let manifests = world.disk.paths().into_iter().filter(|path| path.as_ref().contains("/manifest/"));
+    // By folder; the later ones take the place of the earlier.
+    let newest: BTreeMap<String, Path> =
+        manifests.filter_map(|path| Some((path.as_ref().rsplit_once('/')?.0.to_owned(), path))).collect();
+    each_of(&world, newest.into_values().collect(), |_| Damage::Remove);
 }
 
 fn each_object(damage: impl Fn(u64) -> Damage) {

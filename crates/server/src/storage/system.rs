@@ -11,20 +11,26 @@
 //! | `i` | identities |
 //! | `k` | kms |
 //! | `t` | catalogue of tables |
+//!
+//! Nothing stands above it that could tell when it is gone, or older than it was: so an
+//! object beside it, the anchor, says how far it had come when it was last opened or closed.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
+use futures::StreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use strongroom_model::clock::{Clock, Random};
+use strongroom_seal::anchor::{self, Anchor, AnchorError, AnchorStore};
 use strongroom_seal::data_keys::DataKeys;
 use strongroom_seal::keyring::{Keyring, KeyringError, KeyringStore, WrappedTableKey};
 use strongroom_seal::object::StoreId;
-use strongroom_seal::root::{Provider, RootError, RootStore};
+use strongroom_seal::root::{Provider, RootError, RootKey, RootStore};
 use strongroom_seal::store::SealedStore;
 
 use super::block_cache::BlockCache;
-use super::database::Database;
+use super::database::{Database, Order, Visibility};
 use super::doors::Doors;
 use super::error::StorageError;
 use super::place::Place;
@@ -36,6 +42,8 @@ pub struct SystemStore {
     database: Arc<Database>,
     // For objects beside the database, and to open it again without the root key.
     store: Arc<dyn ObjectStore>,
+    // None where nobody asks how far it has come.
+    anchors: Option<AnchorStore>,
 }
 
 /// Why the system store does not open.
@@ -53,6 +61,12 @@ pub enum SystemError {
     /// There is a root key, but no keyring that goes with it.
     #[error("the data place holds data but the system store has no keyring: restore `store/system/keyring`")]
     KeyringMissing,
+    /// There is what only a system store that was there can have left.
+    #[error(
+        "the system store is gone: the data place holds what was written after it, but nothing in `store/system`; put \
+         that folder back, or restore the whole data directory from one backup"
+    )]
+    StoreMissing,
     /// The operating system.
     #[error("cannot make the folders of the system store: {0}")]
     Folders(#[from] std::io::Error),
@@ -63,6 +77,11 @@ pub enum SystemError {
 
 /// The system store's folder and name.
 pub const FOLDER: &str = "system";
+
+/// Where the tables' stores lie, a folder each.
+const TABLES: &str = "tables";
+const LOG: &str = "system/wal";
+const MANIFESTS: &str = "system/manifest";
 
 /// Where the key service keeps the material of its keys, an object each.
 pub const MATERIALS: &str = "system/materials";
@@ -80,31 +99,75 @@ impl SystemStore {
         clock: &dyn Clock,
         random: &Arc<dyn Random>,
     ) -> Result<Self, SystemError> {
-        let data_keys = match Self::data_keys(place, provider).await? {
-            Some(data_keys) => {
+        let (root, data_keys) = match Self::keys(place, provider).await? {
+            Some(keys) => {
                 place.mend_folders(FOLDER, FOLDERS_MAYBE_EMPTY)?;
-                data_keys
+                keys
             }
             None => Self::create(place, provider, clock, &**random).await?,
         };
+        place.mend_folders(".", &[anchor::FOLDER])?;
+        let anchors = AnchorStore::new(Arc::clone(&place.store), &root, Arc::clone(random));
         let sealed = SealedStore::new(Arc::clone(&place.store), Arc::new(data_keys), Arc::clone(random));
-        Ok(Self::open_over(Arc::new(sealed), cache, &place.doors).await?)
+        Ok(Self::open_anchored(Arc::new(sealed), anchors, cache, &place.doors).await?)
     }
 
-    /// Opens a system store over a store that seals what it is given.
+    /// Opens a system store over a store that seals what it is given, without an anchor.
     pub async fn open_over(
         store: Arc<dyn ObjectStore>,
         cache: Arc<BlockCache>,
         doors: &Doors,
     ) -> Result<Self, StorageError> {
         let database = Database::open(FOLDER, Arc::clone(&store), cache, doors, Seen::default()).await?;
-        Ok(Self { database: Arc::new(database), store })
+        Ok(Self { database: Arc::new(database), store, anchors: None })
     }
 
     /// Opens the same store again after a failure has closed it. Whatever its log holds is there, also writes that
     /// were answered with an error.
     pub async fn open_again(&self, cache: Arc<BlockCache>, doors: &Doors) -> Result<Self, StorageError> {
-        Self::open_over(Arc::clone(&self.store), cache, doors).await
+        let store = Arc::clone(&self.store);
+        match &self.anchors {
+            Some(anchors) => Self::open_anchored(store, anchors.clone(), cache, doors).await,
+            None => Self::open_over(store, cache, doors).await,
+        }
+    }
+
+    // INVARIANT (anchored): nothing is written into the system store before an anchor says that it is there.
+    async fn open_anchored(
+        store: Arc<dyn ObjectStore>,
+        anchors: AnchorStore,
+        cache: Arc<BlockCache>,
+        doors: &Doors,
+    ) -> Result<Self, StorageError> {
+        let anchor = anchors.latest().await.map_err(anchor_error)?;
+        let seen = anchor.map_or_else(Seen::default, Seen::from);
+        let database = Database::open(FOLDER, Arc::clone(&store), cache, doors, seen).await?;
+        let system = Self { database: Arc::new(database), store, anchors: Some(anchors) };
+        if anchor.is_none() && system.holds_rows().await? {
+            tracing::warn!(
+                "`store/anchor` is missing, so nothing tells whether this is the newest system store; it is made anew"
+            );
+        }
+        system.anchor().await?;
+        Ok(system)
+    }
+
+    /// Writes out what memory holds, closes, and anchors what was written.
+    pub async fn close(&self) -> Result<(), StorageError> {
+        self.database.close().await?;
+        self.anchor().await
+    }
+
+    async fn anchor(&self) -> Result<(), StorageError> {
+        let Some(anchors) = &self.anchors else { return Ok(()) };
+        let Seen { manifest_id, log_id } = self.database.seen();
+        anchors.publish(Anchor { manifest_id, log_id }).await.map_err(anchor_error)
+    }
+
+    async fn holds_rows(&self) -> Result<bool, StorageError> {
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        let mut rows = self.database.scan(all, Order::Ascending, Visibility::Applied).await?;
+        Ok(rows.next().await?.is_some())
     }
 
     /// The sealed store that the database lies in, for objects of their own.
@@ -112,19 +175,30 @@ impl SystemStore {
         &self.store
     }
 
-    /// The keys of the system store of `place`, or none where there is no system store yet.
-    pub async fn data_keys(place: &Place, provider: &Provider) -> Result<Option<DataKeys>, SystemError> {
+    // The root key and the keys of the system store of `place`, or none where there is no system store yet.
+    async fn keys(place: &Place, provider: &Provider) -> Result<Option<(RootKey, DataKeys)>, SystemError> {
         let keyring = Self::keyrings(place).latest().await?;
-        let Some(root) = RootStore::new(Arc::clone(&place.store)).open(provider).await? else {
-            return if keyring.is_some() { Err(SystemError::RootMissing) } else { Ok(None) };
-        };
-        let Some(keyring) = keyring else {
+        let root = RootStore::new(Arc::clone(&place.store)).open(provider).await?;
+        let anchored = holds_any(place, anchor::FOLDER).await?;
+        // A table is made once the system store is there and anchored.
+        let was_there = anchored || holds_any(place, TABLES).await?;
+        match (root, keyring) {
+            (None, Some(_)) => Err(SystemError::RootMissing),
+            (None, None) if was_there => Err(SystemError::RootMissing),
+            (None, None) => Ok(None),
+            // The anchor knows better than this what the log must hold.
+            (Some(_), Some(_)) if was_there && !anchored && !holds_any(place, LOG).await? => {
+                Err(SystemError::StoreMissing)
+            }
+            (Some(root), Some(keyring)) => {
+                let data_keys = keyring.open(&root.store_key(&store_id()))?;
+                Ok(Some((root, data_keys)))
+            }
+            (Some(_), None) if holds_any(place, MANIFESTS).await? => Err(SystemError::KeyringMissing),
+            (Some(_), None) if was_there => Err(SystemError::StoreMissing),
             // A first start that was interrupted between its two steps has written nothing else.
-            let manifests = Path::from(format!("{FOLDER}/manifest"));
-            let used = futures::StreamExt::next(&mut place.store.list(Some(&manifests))).await.is_some();
-            return if used { Err(SystemError::KeyringMissing) } else { Ok(None) };
-        };
-        Ok(Some(keyring.open(&root.store_key(&store_id()))?))
+            (Some(_), None) => Ok(None),
+        }
     }
 
     async fn create(
@@ -132,7 +206,7 @@ impl SystemStore {
         provider: &Provider,
         clock: &dyn Clock,
         random: &dyn Random,
-    ) -> Result<DataKeys, SystemError> {
+    ) -> Result<(RootKey, DataKeys), SystemError> {
         place.create_folders("root", &[])?;
         place.create_folders(FOLDER, FOLDERS)?;
         let roots = RootStore::new(Arc::clone(&place.store));
@@ -149,11 +223,37 @@ impl SystemStore {
         };
         let keyring = Keyring::create(&store_id(), &table_key, wrapped, clock.now_millis(), random)?;
         Self::keyrings(place).publish(&keyring).await?;
-        Ok(keyring.open(&table_key)?)
+        let data_keys = keyring.open(&table_key)?;
+        Ok((root, data_keys))
     }
 
     fn keyrings(place: &Place) -> KeyringStore {
         KeyringStore::new(Arc::clone(&place.store), &Path::from(FOLDER), store_id())
+    }
+}
+
+async fn holds_any(place: &Place, folder: &str) -> Result<bool, StorageError> {
+    match place.store.list(Some(&Path::from(folder))).next().await {
+        Some(Ok(_)) => Ok(true),
+        Some(Err(error)) => Err(StorageError::of_object(&error)),
+        None => Ok(false),
+    }
+}
+
+impl From<Anchor> for Seen {
+    fn from(anchor: Anchor) -> Self {
+        let Anchor { manifest_id, log_id } = anchor;
+        Self { manifest_id, log_id }
+    }
+}
+
+fn anchor_error(error: AnchorError) -> StorageError {
+    match error {
+        AnchorError::Store { .. } => StorageError::Unavailable(error.to_string()),
+        _ => StorageError::Damaged(format!(
+            "{error}; restore it from a backup of the same time or, if `store/system` is known to be the newest, \
+             remove the folder `store/anchor`"
+        )),
     }
 }
 

@@ -58,8 +58,11 @@ pub async fn whole(
         let manifest = admin.read_manifest(None).await?;
         let files = reader.list(..).await?;
         let Some(manifest) = manifest else {
-            let is_new = files.is_empty() && seen == Seen::default();
-            return if is_new { Ok(Log { files, end: 1 }) } else { Err(no_manifest(path)) };
+            return match (files.is_empty(), seen == Seen::default()) {
+                (true, true) => Ok(Log { files, end: 1 }),
+                (true, false) => Err(gone(path)),
+                (false, _) => Err(no_manifest(path)),
+            };
         };
         if manifest.id() < seen.manifest_id {
             return Err(rolled_back(path, manifest.id(), seen.manifest_id));
@@ -123,15 +126,23 @@ pub fn describe(gap: &RangeInclusive<u64>) -> String {
 
 fn no_manifest(path: &str) -> StorageError {
     StorageError::Damaged(format!(
-        "`{path}` holds data, but no manifest says what belongs to it: restore `{path}/manifest` from a backup"
+        "`{path}` holds a write-ahead log, but no manifest says what belongs to it: restore `{path}/manifest` from a \
+         backup"
+    ))
+}
+
+fn gone(path: &str) -> StorageError {
+    StorageError::Damaged(format!(
+        "`{path}` holds neither a manifest nor a write-ahead log any more: put that folder back, or restore the whole \
+         data directory from one backup"
     ))
 }
 
 // Each object of an older copy is authentic.
 fn rolled_back(path: &str, newest: u64, seen: u64) -> StorageError {
     StorageError::Damaged(format!(
-        "`{path}` was rolled back: its newest manifest is {newest}, and number {seen} was seen; put the newer copy \
-         back, or restore the whole data directory from one backup"
+        "`{path}` was rolled back: its newest manifest is number {newest}, and `{path}/manifest/{seen:020}.manifest` was \
+         seen; put the newer copy back, or restore the whole data directory from one backup"
     ))
 }
 

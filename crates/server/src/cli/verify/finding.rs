@@ -1,5 +1,6 @@
 //! What is wrong with an object, and what to do about it.
 
+use strongroom_seal::anchor::AnchorError;
 use strongroom_seal::chunked::ChunkedError;
 use strongroom_seal::error::SealError;
 use strongroom_seal::keyring::KeyringError;
@@ -45,6 +46,17 @@ impl Finding {
         Self { object: object.to_owned(), what, advice }
     }
 
+    /// An anchor could not be read or opened.
+    pub(super) fn of_anchor(object: &str, error: &AnchorError) -> Self {
+        let advice = match error {
+            AnchorError::NotAnAnchor { .. } | AnchorError::DoesNotOpen { .. } => RESTORE_ANCHOR,
+            AnchorError::Format { .. } => OTHER_RELEASE,
+            AnchorError::Misplaced { .. } => SWAPPED,
+            AnchorError::Conflict { .. } | AnchorError::Store { .. } => UNREADABLE,
+        };
+        Self { object: object.to_owned(), what: error.to_string(), advice }
+    }
+
     /// A keyring could not be read or opened.
     pub(super) fn of_keyring(folder: &str, error: &KeyringError) -> Self {
         let (object, advice) = match error {
@@ -69,6 +81,10 @@ pub(super) const RESTORE_MISSING: &str =
     "restore this object from a backup; do not start the server on what is left, it would go on without it";
 pub(super) const RESTORE_KEYRING: &str =
     "restore the folder `keyring` from a backup of the same time as the data; without it nothing here opens";
+pub(super) const RESTORE_ANCHOR: &str = "restore it from a backup of the same time as the data; or, if `store/system` is known to be the newest, remove \
+     what is left of `store/anchor` and start the server, which makes it anew";
+pub(super) const RESTORE_SYSTEM: &str = "put the newest copy of `store/system` back, or the whole directory from one backup; without it nobody reaches \
+     any table";
 pub(super) const RESTORE_NEWER: &str =
     "put the newest copy of this folder back; what lies here now is an older one";
 pub(super) const RESTORE_CATALOGUE: &str = "put the newest copy of `store/system` back, or the whole directory from one backup; as it is nobody reaches this \

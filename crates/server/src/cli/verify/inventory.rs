@@ -9,6 +9,8 @@ use std::{fs, io};
 pub(super) struct Inventory {
     /// The root key's objects: number and size.
     pub root: Vec<Stored>,
+    /// The anchors of the system store.
+    pub anchors: Vec<Stored>,
     /// The objects of each store by its folder: `system` or `tables/<id>`.
     pub stores: BTreeMap<String, Vec<Stored>>,
     /// Torn writes, which the server removes when it starts.
@@ -31,7 +33,7 @@ pub(super) struct Stored {
 /// What the name of an object says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A version of a keyring, or of the root key.
+    /// A version of a keyring, of the root key, or of the anchor.
     Keys(u64),
     /// An object of the write-ahead log.
     Log(u64),
@@ -58,7 +60,7 @@ impl Inventory {
                 _ => inventory.foreign.push(name),
             }
         }
-        for stored in inventory.stores.values_mut().chain([&mut inventory.root]) {
+        for stored in inventory.stores.values_mut().chain([&mut inventory.root, &mut inventory.anchors]) {
             stored.sort_by(|a, b| a.path.cmp(&b.path));
         }
         Ok(inventory)
@@ -93,6 +95,10 @@ impl Inventory {
         }
         if let Some(version) = path.strip_prefix("root/").and_then(number) {
             self.root.push(Stored { path, bytes, kind: Kind::Keys(version) });
+            return;
+        }
+        if let Some(version) = path.strip_prefix("anchor/").and_then(number) {
+            self.anchors.push(Stored { path, bytes, kind: Kind::Keys(version) });
             return;
         }
         let known = store_folder(&path)
@@ -173,6 +179,8 @@ mod tests {
             "tls/key.pem",
             "notes.txt",
             "store/root/00000000000000000001",
+            "store/anchor/00000000000000000004",
+            "store/anchor/4",
             "store/system/wal/00000000000000000001.sst",
             "store/tables/a-b/keyring/00000000000000000001",
             "store/tables/a-b/wal/00000000000000000002.sst#1",
@@ -186,13 +194,13 @@ mod tests {
         }
         fs::create_dir_all(folder.path().join("store/tables/empty/wal")).unwrap();
         let inventory = Inventory::of(folder.path()).unwrap();
-        assert_eq!(inventory.root.len(), 1);
+        assert_eq!((inventory.root.len(), inventory.anchors.len()), (1, 1));
         assert_eq!(inventory.stores.keys().collect::<Vec<_>>(), ["system", "tables/a-b", "tables/empty"]);
         assert_eq!(inventory.stores["tables/a-b"][0].kind, Kind::Keys(1));
         assert_eq!(inventory.stores["system"][0].bytes, 5);
         assert_eq!(inventory.unfinished, ["store/tables/a-b/wal/00000000000000000002.sst#1"]);
         let mut foreign = inventory.foreign.clone();
         foreign.sort();
-        assert_eq!(foreign, ["notes.txt", "store/other", "store/tables/a-b/photo.jpg"]);
+        assert_eq!(foreign, ["notes.txt", "store/anchor/4", "store/other", "store/tables/a-b/photo.jpg"]);
     }
 }

@@ -9,8 +9,9 @@
 //! in the wrong place, and 2 when not everything could be checked.
 //!
 //! What no look at one state can tell is whether it is the newest one: a
-//! directory put back whole from an older copy verifies, as does a store whose
-//! last log objects were taken away (unless a table's catalogue row was in them).
+//! directory put back whole from an older copy verifies, as does a store that has
+//! lost what its log got since it was last opened or closed (unless a table's
+//! catalogue row was in it).
 
 mod check;
 mod finding;
@@ -27,6 +28,7 @@ use bytes::Bytes;
 use object_store::ObjectStore;
 use object_store::path::Path as ObjectPath;
 use strongroom_model::clock::Clock;
+use strongroom_seal::anchor::{self, Anchor, AnchorStore};
 use strongroom_seal::keyring::{Keyring, KeyringStore};
 use strongroom_seal::object::StoreId;
 use strongroom_seal::primitive::OsRandom;
@@ -41,7 +43,10 @@ use crate::storage::offline;
 use crate::storage::system::FOLDER as SYSTEM;
 use crate::storage::{DataSetting, Place, PlaceError, Seen};
 use check::Count;
-use finding::{Finding, RESTORE_CATALOGUE, RESTORE_KEYRING, RESTORE_MISSING, RESTORE_NEWER};
+use finding::{
+    Finding, RESTORE_ANCHOR, RESTORE_CATALOGUE, RESTORE_KEYRING, RESTORE_MISSING, RESTORE_NEWER,
+    RESTORE_SYSTEM,
+};
 use inventory::{Inventory, Kind, Stored};
 use progress::Progress;
 use report::{Report, Section, Verdict};
@@ -141,10 +146,18 @@ impl Verification<'_> {
             ..Section::default()
         };
         let id = StoreId::new(SYSTEM).expect("the name is short and plain");
+        let seen = self.anchor(root, &mut section).await.map_or_else(Seen::default, Seen::from);
         let keyring = match self.newest_keyring(SYSTEM, &id, &mut section).await {
             Newest::Keyring(keyring) => keyring,
             // A first start that was interrupted has written a root key and nothing else.
-            Newest::None if stored.is_empty() => return (section, Some(SystemRows::default())),
+            Newest::None if stored.is_empty() && !self.system_was_there() => {
+                return (section, Some(SystemRows::default()));
+            }
+            Newest::None if stored.is_empty() => {
+                let what = "it is missing or empty".to_owned();
+                section.findings.push(Finding { object: SYSTEM.to_owned(), what, advice: RESTORE_SYSTEM });
+                return (section, None);
+            }
             Newest::None => {
                 section.findings.push(no_keyring(SYSTEM));
                 return (section, None);
@@ -158,14 +171,24 @@ impl Verification<'_> {
                 return (section, None);
             }
         };
+        section.findings.extend(older(SYSTEM, stored, seen.manifest_id, "the anchor"));
         let (checked, store) =
-            check::check(SYSTEM, &self.store, &keyring, data_keys, stored, Seen::default(), &self.progress)
-                .await;
+            check::check(SYSTEM, &self.store, &keyring, data_keys, stored, seen, &self.progress).await;
         let is_sound = checked.findings.is_empty();
         section.checked = Some(checked);
         let prefixes = [record::ROWS, stored_keys::ROWS];
         match offline::rows(SYSTEM, Arc::clone(&store) as _, &prefixes).await {
             Ok(rows) => {
+                // Before the first anchor nothing is written into it.
+                if self.inventory.anchors.is_empty() && (!rows.is_empty() || self.has_tables()) {
+                    let what =
+                        "there is no anchor, which says how far the system store must reach".to_owned();
+                    section.findings.push(Finding {
+                        object: anchor::FOLDER.to_owned(),
+                        what,
+                        advice: RESTORE_ANCHOR,
+                    });
+                }
                 let of_keys = rows.iter().filter(|(key, _)| key.first() == Some(&stored_keys::ROWS));
                 let keys = match StoredKeys::load(of_keys, &*store).await {
                     Ok(keys) => Some(keys),
@@ -189,6 +212,33 @@ impl Verification<'_> {
                 (section, None)
             }
         }
+    }
+
+    // What the newest anchor says; also reads the earlier ones, which an interrupted start leaves behind.
+    async fn anchor(&self, root: &RootKey, section: &mut Section) -> Option<Anchor> {
+        let anchors = AnchorStore::new(Arc::clone(&self.store), root, Arc::new(OsRandom));
+        let mut newest = None;
+        for stored in &self.inventory.anchors {
+            let Kind::Keys(version) = stored.kind else { continue };
+            newest = match anchors.read(version).await {
+                Ok(anchor) => Some(anchor),
+                Err(error) => {
+                    section.findings.push(Finding::of_anchor(&stored.path, &error));
+                    None
+                }
+            };
+        }
+        newest
+    }
+
+    fn has_tables(&self) -> bool {
+        let mut tables = self.inventory.stores.iter().filter(|(folder, _)| *folder != SYSTEM);
+        tables.any(|(_, stored)| !stored.is_empty())
+    }
+
+    // Both are written once the system store is there.
+    fn system_was_there(&self) -> bool {
+        !self.inventory.anchors.is_empty() || self.has_tables()
     }
 
     async fn tables(&self, system: SystemRows, report: &mut Report) {
@@ -381,7 +431,7 @@ enum Newest {
 
 // A directory in which no server was ever started is well; one with data and no root key is lost without it.
 fn without_root(inventory: &Inventory) -> Section {
-    let is_empty = inventory.stores.values().all(Vec::is_empty);
+    let is_empty = inventory.anchors.is_empty() && inventory.stores.values().all(Vec::is_empty);
     let what = || "it is missing, and nothing opens without it".to_owned();
     let missing = || Finding { object: "root".to_owned(), what: what(), advice: RESTORE_MISSING };
     Section {
