@@ -373,6 +373,22 @@ def test_a_system_store_that_is_gone_is_noticed(own_server, tmp_path, loss):
     assert scan_all(server.dynamodb, table) == written
 
 
+def test_a_store_that_is_gone_whole_is_noticed(own_server, tmp_path):
+    """The same with all that is stored: what is left says that a server has been here."""
+    server = own_server
+    table = create_table(server.dynamodb)
+    server.stop()
+    store, away = server.data / "store", tmp_path / "away"
+    shutil.move(store, away)
+    assert "the folder `store` of the data directory" in server.start_expecting_failure()
+    verified = verify(server)
+    assert verified.returncode == 2 and "the folder `store`" in verified.stderr, verified.stderr
+    assert not store.exists()
+    shutil.move(away, store)
+    server.start()
+    assert scan_all(server.dynamodb, table) == {}
+
+
 @pytest.mark.parametrize("stopped", [True, False])
 def test_an_older_system_store_is_noticed(own_server, tmp_path, stopped):
     """What the system store got since it was last opened or closed is cut off, or yesterday's copy is put in its place.

@@ -83,6 +83,12 @@ pub enum PlaceError {
         "the data directory `{0}` holds data but its file FORMAT is missing; restore it from a backup of this directory"
     )]
     FormatMissing(PathBuf),
+    /// What says how to read the data is there, and the data is not.
+    #[error(
+        "the folder `store` of the data directory `{0}` is missing: put it back, or restore the whole directory from one \
+         backup"
+    )]
+    StoreMissing(PathBuf),
     /// The directory holds something else.
     #[error(
         "`{0}` is not empty and not a Strongroom data directory; choose an empty or new directory with --data"
@@ -142,6 +148,9 @@ impl Place {
             take_lock(lock, path)?;
         }
         check_format(&found, path)?;
+        if !path.join("store").exists() {
+            return Err(PlaceError::StoreMissing(path.to_owned()));
+        }
         let own = OwnDirectory::open(path.join("store")).map_err(io_error)?;
         Ok(Self::of_directory(own, path, lock.into_iter().collect()))
     }
@@ -183,19 +192,26 @@ impl Place {
         if let Err(error @ PlaceError::InUse(_)) = take_lock(&itself, path) {
             return Err(error);
         }
+        let store_root = path.join("store");
         match fs::read_to_string(&format_path) {
             Ok(found) => check_format(&found, path)?,
-            // The first start writes it before anything else.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && path.join("store").exists() => {
+            // The first start writes it before anything is stored.
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound && !is_empty(&store_root).map_err(io_error)? =>
+            {
                 return Err(PlaceError::FormatMissing(path.to_owned()));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(&store_root).map_err(io_error)?;
+                sync_directory(path).map_err(io_error)?;
                 write_durably(&format_path, FORMAT.as_bytes()).map_err(io_error)?;
             }
             Err(error) => return Err(io_error(error)),
         }
-        let store_root = path.join("store");
-        fs::create_dir_all(&store_root).map_err(io_error)?;
+        // The first start makes it before that file: it is gone, and none is started anew in its place.
+        if !store_root.exists() {
+            return Err(PlaceError::StoreMissing(path.to_owned()));
+        }
         sync_directory(path).map_err(io_error)?;
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             sync_directory(parent).map_err(io_error)?;
@@ -245,6 +261,15 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+// Whether a folder holds nothing, or is not there.
+fn is_empty(folder: &Path) -> io::Result<bool> {
+    match fs::read_dir(folder) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 // The local store writes to `name#N` and then links it to `name`; a crash leaves the former.
@@ -311,11 +336,41 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         drop(Place::open(&DataSetting::Directory(data.clone())).unwrap());
+        fs::create_dir(data.join("store/root")).unwrap();
         fs::remove_file(data.join("FORMAT")).unwrap();
         let opened = Place::open(&DataSetting::Directory(data.clone()));
         assert!(matches!(opened, Err(PlaceError::FormatMissing(_))));
         assert!(matches!(Place::open_unchanged(&data), Err(PlaceError::FormatMissing(_))));
         assert!(!data.join("FORMAT").exists());
+    }
+
+    #[test]
+    fn a_lost_store_is_refused_and_not_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        drop(Place::open(&DataSetting::Directory(data.clone())).unwrap());
+        fs::remove_dir(data.join("store")).unwrap();
+        let opened = Place::open(&DataSetting::Directory(data.clone()));
+        assert!(matches!(opened, Err(PlaceError::StoreMissing(_))));
+        assert!(matches!(Place::open_unchanged(&data), Err(PlaceError::StoreMissing(_))));
+        assert!(!data.join("store").exists());
+    }
+
+    /// The steps of a first start: lock, `store`, FORMAT.
+    #[test]
+    fn a_first_start_that_was_cut_short_is_carried_on() {
+        for made in [&["LOCK"][..], &["LOCK", "store"], &["LOCK", "store", "FORMAT.new"]] {
+            let folder = tempfile::tempdir().unwrap();
+            for name in made {
+                match *name {
+                    "store" => fs::create_dir(folder.path().join(name)).unwrap(),
+                    _ => fs::write(folder.path().join(name), "").unwrap(),
+                }
+            }
+            let place = Place::open(&DataSetting::Directory(folder.path().to_owned()));
+            assert!(place.is_ok(), "{made:?}: {:?}", place.err());
+            assert_eq!(fs::read_to_string(folder.path().join("FORMAT")).unwrap(), FORMAT);
+        }
     }
 
     #[test]
