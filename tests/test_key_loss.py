@@ -286,18 +286,20 @@ def r52_a_table_that_was_never_used_is_lost_too(own_server):
 
 def test_a_destroyed_key_stays_destroyed(own_server, tmp_path):
     """Once the waiting period is over, nothing in the directory opens what the key sealed: not when the database of
-    the system store is put back as it was before, and no copy of the material was kept elsewhere."""
+    the system store and its anchor are put back as they were before, and no copy of the material was kept elsewhere."""
     kms, dynamodb = own_server.kms, own_server.dynamodb
     key, other = customer_key(kms), customer_key(kms)
     table = create_table(dynamodb, **sse(key))
     fill(dynamodb, table, 5)
     blob = kms.encrypt(KeyId=key, Plaintext=b"secret")["CiphertextBlob"]
     kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
-    materials = own_server.data / "store" / "system" / "materials"
+    store = own_server.data / "store"
+    materials = store / "system" / "materials"
     before = set(materials.iterdir())
     own_server.stop()
-    for folder in ("manifest", "wal", "compacted", "compactions"):
-        shutil.copytree(materials.parent / folder, tmp_path / folder)
+    kept = ["anchor"] + [f"system/{folder}" for folder in ("manifest", "wal", "compacted", "compactions")]
+    for folder in kept:
+        shutil.copytree(store / folder, tmp_path / folder)
     own_server.start()
     own_server.advance(7 * 86_400 + 1)
     wait_until(lambda: len(set(materials.iterdir())) == len(before) - 1, "the material is gone")
@@ -307,9 +309,9 @@ def test_a_destroyed_key_stays_destroyed(own_server, tmp_path):
     own_server.start()
     assert own_server.kms.describe_key(KeyId=other)["KeyMetadata"]["KeyState"] == "Enabled"
     own_server.stop()
-    for folder in ("manifest", "wal", "compacted", "compactions"):
-        shutil.rmtree(materials.parent / folder)
-        shutil.copytree(tmp_path / folder, materials.parent / folder)
+    for folder in kept:
+        shutil.rmtree(store / folder)
+        shutil.copytree(tmp_path / folder, store / folder)
     [gone] = before - set(materials.iterdir())
     text = own_server.start_expecting_failure()
     assert f"system/materials/{gone.name}" in text, text
