@@ -46,6 +46,8 @@ pub struct Settings {
     pub block_cache_bytes: u64,
     /// How long a table may be unused before it is closed.
     pub idle_millis: i64,
+    /// How many dead rows a table may hold before it is merged.
+    pub dead_rows_max: u64,
 }
 
 /// How a run ended.
@@ -68,6 +70,7 @@ impl Settings {
             item_cache_bytes: *dice.pick(&[0, 1 << 20]),
             block_cache_bytes: *dice.pick(&[1, 1 << 20]),
             idle_millis: *dice.pick(&[2_000, 600_000]),
+            dead_rows_max: *dice.pick(&[0, 20, 10_000]),
         }
     }
 }
@@ -158,7 +161,11 @@ impl World {
     }
 
     fn doors(&self, clock: &Arc<SimClock>) -> Doors {
-        Doors { clock: Some(Arc::clone(clock) as _), random: Some(Arc::clone(&self.random) as _) }
+        Doors {
+            clock: Some(Arc::clone(clock) as _),
+            random: Some(Arc::clone(&self.random) as _),
+            dead_rows_max: Some(self.settings.dead_rows_max),
+        }
     }
 
     fn options(&self, clock: &Arc<SimClock>) -> AppOptions {

@@ -179,6 +179,9 @@ impl OpenTable {
                             None
                         }
                     };
+                    if newest.stored.is_some() && stored.is_some() {
+                        batch.overwrites_one();
+                    }
                     let mut upkeep = Upkeep::of(self);
                     let mut index_writes = IndexWrites::default();
                     if let Some(upkeep) = &mut upkeep {
@@ -233,6 +236,9 @@ impl OpenTable {
                     batch.put_bytes(key.clone(), item.clone());
                 }
                 None => batch.delete(&key),
+            }
+            if before.is_some() && after.is_some() {
+                batch.overwrites_one();
             }
             let indexes = match &mut upkeep {
                 None => IndexWrites::default(),

@@ -20,8 +20,10 @@ use tokio::task::JoinHandle;
 
 use super::StorageError;
 use super::block_cache::BlockCache;
+use super::compaction::AtWork;
+use super::dead_rows::DeadInMemory;
 use super::doors::Doors;
-use super::maintenance;
+use super::maintenance::{self, Maintenance};
 use super::steady_clock::SteadyClock;
 use super::write_ahead_log::{self, Log, Seen};
 
@@ -31,6 +33,8 @@ pub struct Database {
     status: watch::Receiver<DbStatus>,
     flush_wanted: Arc<Notify>,
     tasks: [JoinHandle<()>; 2],
+    at_work: Arc<AtWork>,
+    dead_in_memory: Arc<DeadInMemory>,
     // For the collection at the end; the store is the database's own.
     path: String,
     store: Arc<dyn ObjectStore>,
@@ -43,7 +47,11 @@ pub struct Database {
 
 /// Rows to write together: all become visible and durable at once, or none.
 #[derive(Default)]
-pub struct Batch(WriteBatch);
+pub struct Batch {
+    rows: WriteBatch,
+    // How many rows die with it, as far as its maker knows.
+    dead: u64,
+}
 
 impl Batch {
     /// An empty batch.
@@ -53,17 +61,23 @@ impl Batch {
 
     /// Sets a row.
     pub fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        self.0.put(key, value);
+        self.rows.put(key, value);
     }
 
     /// Sets a row without copying key and value.
     pub fn put_bytes(&mut self, key: Bytes, value: Bytes) {
-        self.0.put_bytes(key, value);
+        self.rows.put_bytes(key, value);
+    }
+
+    /// Counts a row that this batch overwrites: scans walk over it for a while.
+    pub fn overwrites_one(&mut self) {
+        self.dead += 1;
     }
 
     /// Removes a row.
     pub fn delete(&mut self, key: impl AsRef<[u8]>) {
-        self.0.delete(key);
+        self.rows.delete(key);
+        self.dead += 1;
     }
 }
 
@@ -174,7 +188,6 @@ impl Database {
         let cache_scope = cache.new_scope();
         let Log { files, end: opened_log_id } = write_ahead_log::whole(path, &store, doors, seen).await?;
         let clock = SteadyClock::for_database(path, &store, &files, doors.clock.as_ref()).await?;
-        drop(files);
         let clock: Arc<dyn SystemClock> = Arc::new(clock);
         let mut builder = slatedb::Db::builder(path, Arc::clone(&store))
             .with_settings(settings())
@@ -186,20 +199,43 @@ impl Database {
         let db = builder.build().await?;
         let flush_wanted = Arc::new(Notify::new());
         let written = Arc::new(Notify::new());
+        if !files.is_empty() {
+            // Not the first opening, which leaves a fence in the log at least. What it left to do is looked at once.
+            written.notify_one();
+        }
+        drop(files);
+        let dead_in_memory = Arc::new(DeadInMemory::default());
+        let at_work = Arc::new(AtWork::default());
+        let maintenance = Maintenance {
+            db: db.clone(),
+            path: path.to_owned(),
+            store: Arc::clone(&store),
+            clock,
+            doors: doors.clone(),
+            written: Arc::clone(&written),
+            dead_in_memory: Arc::clone(&dead_in_memory),
+            at_work: Arc::clone(&at_work),
+        };
         let tasks = [
-            tokio::spawn(flush_when_wanted(db.clone(), Arc::clone(&flush_wanted), Arc::clone(&written))),
-            tokio::spawn(maintenance::run(
-                db.clone(),
-                path.to_owned(),
-                Arc::clone(&store),
-                clock,
-                doors.clone(),
-                written,
-            )),
+            tokio::spawn(flush_when_wanted(db.clone(), Arc::clone(&flush_wanted), written)),
+            tokio::spawn(maintenance.run()),
         ];
         let status = db.subscribe();
         let (path, doors) = (path.to_owned(), doors.clone());
-        Ok(Self { db, status, flush_wanted, tasks, path, store, doors, cache, cache_scope, opened_log_id })
+        Ok(Self {
+            db,
+            status,
+            flush_wanted,
+            tasks,
+            at_work,
+            dead_in_memory,
+            path,
+            store,
+            doors,
+            cache,
+            cache_scope,
+            opened_log_id,
+        })
     }
 
     /// One row's value.
@@ -238,7 +274,8 @@ impl Database {
 
     /// Applies a batch; durable once the returned `Written` says so.
     pub async fn apply(&self, batch: Batch) -> Result<Written, StorageError> {
-        let handle = self.db.write_with_options(batch.0, &WriteOptions::default()).await?;
+        let handle = self.db.write_with_options(batch.rows, &WriteOptions::default()).await?;
+        self.dead_in_memory.add(batch.dead);
         Ok(Written { handle, flush_wanted: Arc::clone(&self.flush_wanted) })
     }
 
@@ -308,10 +345,17 @@ impl Database {
         let _ = self.close_with(None).await;
     }
 
+    /// Whether a compactor is at work.
+    #[cfg(test)]
+    pub(super) fn is_compacting(&self) -> bool {
+        self.at_work.is_running()
+    }
+
     async fn close_with(&self, flush_type: Option<FlushType>) -> Result<(), StorageError> {
         for task in &self.tasks {
             task.abort();
         }
+        self.at_work.close().await;
         let closed = self.db.close_with_options(CloseOptions::default().with_flush_type(flush_type)).await;
         self.cache.forget(self.cache_scope);
         Ok(closed?)
@@ -323,6 +367,7 @@ impl Drop for Database {
         for task in &self.tasks {
             task.abort();
         }
+        self.at_work.close_later();
         self.cache.forget(self.cache_scope);
     }
 }

@@ -1,4 +1,4 @@
-//! The doors through which time and chance reach SlateDB.
+//! The doors through which time and chance reach SlateDB, and what a simulation does more often than a machine.
 //!
 //! SlateDB compares its clock with the times the store below gives its objects, so
 //! both come from the same place: the machine's, except where a simulation makes its own.
@@ -15,6 +15,8 @@ pub struct Doors {
     pub clock: Option<Arc<dyn SystemClock>>,
     /// What names of sorted runs and waits between retries are drawn from; `None` is the machine's.
     pub random: Option<Arc<dyn Random>>,
+    /// How many dead rows a small database may hold while it is in use; by default as many as no reader minds.
+    pub dead_rows_max: Option<u64>,
 }
 
 impl Doors {

@@ -1,9 +1,12 @@
 //! SlateDB, kept behind this module.
 
 pub mod block_cache;
+mod compaction;
 pub mod database;
+mod dead_rows;
 pub mod doors;
 pub mod error;
+mod full_merge;
 mod maintenance;
 pub mod offline;
 mod own_directory;

@@ -76,6 +76,8 @@ impl IndexSet {
                 (Some(old), Some(new)) => {
                     if moved {
                         batch.delete(&old.row);
+                    } else {
+                        batch.overwrites_one();
                     }
                     batch.put_bytes(new.row.into(), new.value);
                 }
