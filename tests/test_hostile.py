@@ -192,6 +192,65 @@ def test_memory_for_large_bodies_is_for_those_who_are_known(secure_server):
     assert (code, message) == ("UnrecognizedClientException", "The security token included in the request is invalid.")
 
 
+def test_who_knows_no_more_than_an_access_key_id_holds_memory_for_seconds_only(secure_server):
+    """An access key's id is no secret. Large bodies that do not come make room for others that wait."""
+    dynamodb = secure_server.client("dynamodb", read_timeout=60)
+    table = create_table(dynamodb)
+    address = urllib.parse.urlsplit(secure_server.url)
+    context = ssl.create_default_context(cafile=secure_server.verify)
+    head = (
+        f"POST / HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 16000000\r\n"
+        f"X-Amz-Target: DynamoDB_20120810.PutItem\r\nAuthorization: {authorization(secure_server.access_key, 'dynamodb')}\r\n"
+        f"X-Amz-Date: {time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}\r\n\r\n{{"
+    )
+    strangers = []
+    for _ in range(40):
+        plain = socket.create_connection((address.hostname, address.port), timeout=10)
+        strangers.append(context.wrap_socket(plain, server_hostname=address.hostname))
+        strangers[-1].sendall(head.encode())
+    started = time.monotonic()
+    dynamodb.put_item(TableName=table, Item=item("large", v="x" * 300_000))
+    assert time.monotonic() - started < 30
+    for stranger in strangers:
+        stranger.close()
+
+
+def test_half_bodies_of_strangers_take_no_memory(make_server):
+    """Hundreds of streams on each connection of HTTP/2, whose bodies never end: what has no sender here is not kept."""
+    server = make_server(dev=False, arguments=["--cleartext"]).start()
+    address = urllib.parse.urlsplit(server.url)
+
+    def frame(kind, flags, stream, payload):
+        return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+    def field(name, value):
+        return bytes([0, len(name)]) + name + bytes([len(value)]) + value
+
+    fields = b"".join(field(*each) for each in (
+        (b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/"), (b":authority", address.netloc.encode()),
+        (b"x-amz-target", b"DynamoDB_20120810.PutItem"), (b"content-length", b"65536")))
+    before = resident(server)
+    strangers = []
+    for _ in range(20):
+        strangers.append(socket.create_connection((address.hostname, address.port), timeout=10))
+        strangers[-1].sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b""))
+        assert strangers[-1].recv(1000)
+        strangers[-1].sendall(frame(4, 1, 0, b""))
+        for stream in range(1, 120, 2):
+            strangers[-1].sendall(frame(1, 4, stream, fields) + b"".join(frame(0, 0, stream, b" " * 16_000) for _ in range(4)))
+            time.sleep(0.001)
+    time.sleep(1)
+    growth = resident(server) - before
+    for stranger in strangers:
+        stranger.close()
+    assert growth < 40_000_000, f"{growth} bytes for 77 MB of half bodies"
+
+
+def resident(server):
+    status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) * 1024
+
+
 def test_connections_leave_descriptors_to_storage(make_server):
     """With few open files allowed, connections that do nothing keep nobody from writing."""
     def few_files():

@@ -8,13 +8,18 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::ApiError;
+use super::limits::Limits;
+
 /// Why a body was not taken.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) enum BodyError {
     /// It is longer than the limit.
     TooLarge,
     /// It did not arrive in time.
     TooSlow,
+    /// Its sender is not known here.
+    Stranger(ApiError),
     /// The connection broke, or the body is not what its headers say.
     Broken,
 }
@@ -25,58 +30,76 @@ pub(super) struct Received<'a> {
     _share: Option<SemaphorePermit<'a>>,
 }
 
-/// Whether the body may be a large one, for which memory is handed out.
-pub(super) fn is_large(body: &Incoming) -> bool {
-    body.size_hint().upper().is_none_or(|upper| upper > SMALL_BYTES)
-}
-
 /// Reads the body as it was sent; `large_kib` hands out the memory for large bodies. Once `stopped` resolves, it is waited
 /// for no longer.
+///
+/// Most bodies arrive together with their heads. For one that does not, or that is large, `admit` is asked first.
 pub(super) async fn read<'a>(
-    mut body: Incoming,
-    bytes_max: usize,
-    timeout: Duration,
+    body: &mut Incoming,
+    limits: &Limits,
     large_kib: &'a Semaphore,
+    admit: impl FnOnce() -> Result<(), ApiError>,
     stopped: impl Future<Output = ()>,
 ) -> Result<Received<'a>, BodyError> {
+    let bytes_max = limits.body_bytes_max;
     let announced = body.size_hint();
     if announced.lower() > bytes_max as u64 {
         return Err(BodyError::TooLarge);
     }
+    let upper = announced.upper();
+    let is_large = upper.is_none_or(|upper| upper > SMALL_BYTES);
+    let mut collecting = std::pin::pin!(collect(body, bytes_max));
+    if !is_large && let std::task::Poll::Ready(done) = futures::poll!(&mut collecting) {
+        return done.map(|bytes| Received { bytes, _share: None });
+    }
+    admit().map_err(BodyError::Stranger)?;
     let read = async {
         let mut share = None;
-        if is_large(&body) {
-            let bytes = announced.upper().map_or(bytes_max, |upper| bytes_max.min(upper as usize));
+        if is_large {
+            let bytes = upper.map_or(bytes_max, |upper| bytes_max.min(upper as usize));
             let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
             share = Some(large_kib.acquire_many(kib).await.map_err(|_| BodyError::Broken)?);
         }
-        let bytes = collect(&mut body, bytes_max).await?;
+        let others_wait = async {
+            tokio::time::sleep(limits.share_timeout).await;
+            // Another body as large as may be would have to wait.
+            while share.is_none() || large_kib.available_permits() * 1024 >= bytes_max {
+                tokio::time::sleep(SHARE_STEP).await;
+            }
+        };
+        let bytes = tokio::select! {
+            bytes = collecting => bytes?,
+            () = others_wait => return Err(BodyError::TooSlow),
+        };
         Ok(Received { bytes, _share: share })
     };
-    // Most bodies arrive together with their headers; a timer is only armed for the others.
-    let mut read = std::pin::pin!(read);
-    if let std::task::Poll::Ready(done) = futures::poll!(&mut read) {
-        return done;
-    }
     tokio::select! {
-        done = tokio::time::timeout(timeout, read) => done.unwrap_or(Err(BodyError::TooSlow)),
+        done = tokio::time::timeout(limits.body_timeout, read) => done.unwrap_or(Err(BodyError::TooSlow)),
         () = stopped => Err(BodyError::TooSlow),
     }
 }
 
 /// Reads a body and keeps nothing of it, so that its sender comes to read the answer; up to that many bytes and that
 /// long.
-pub(super) async fn discard(mut body: Incoming, bytes_max: usize, timeout: Duration) {
+pub(super) async fn discard(
+    body: &mut Incoming,
+    bytes_max: usize,
+    timeout: Duration,
+    stopped: impl Future<Output = ()>,
+) {
     let read = async {
         let mut bytes = 0;
         while bytes <= bytes_max
-            && let Ok(Some(data)) = next_data(&mut body).await
+            && let Ok(Some(data)) = next_data(body).await
         {
             bytes += data.len();
         }
     };
     // Whoever is slower does without the answer.
-    let _ = tokio::time::timeout(timeout, read).await;
+    tokio::select! {
+        _ = tokio::time::timeout(timeout, read) => {}
+        () = stopped => {}
+    }
 }
 
 async fn collect(body: &mut Incoming, bytes_max: usize) -> Result<Bytes, BodyError> {
@@ -123,6 +146,8 @@ fn gunzip_now(packed: &[u8], bytes_max: usize) -> Result<Bytes, BodyError> {
 }
 
 pub(super) const SMALL_BYTES: u64 = 64 << 10;
+/// How often it is looked whether others wait for the memory of a body that is slow.
+const SHARE_STEP: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

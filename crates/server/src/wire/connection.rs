@@ -122,6 +122,7 @@ async fn serve_http<D: Dispatch, S: AsyncRead + AsyncWrite + Unpin + Send + 'sta
         let connection = hyper::server::conn::http1::Builder::new()
             .max_headers(limits.headers_max)
             .max_header_size(limits.header_bytes_max)
+            .max_buf_size(READ_BUFFER_BYTES)
             .header_read_timeout(None)
             .serve_connection(io, service);
         let watch = Watch { limits: &limits, activity: &activity, http1: true };
@@ -187,6 +188,10 @@ async fn run<C: Future<Output = hyper::Result<()>>>(
         // Half a head is no request that a stop would wait for.
         let patience = if stopping { Duration::ZERO } else { watch.limits.header_timeout };
         if in_header > Duration::ZERO && in_header >= patience {
+            return Ok(());
+        }
+        // Nor is a client of HTTP/2 that has nothing under way and does not take its leave.
+        if stopping && !watch.http1 && quiet >= 3 * watch.limits.drain_body_timeout {
             return Ok(());
         }
         if quiet >= watch.limits.idle_timeout {
@@ -286,5 +291,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 }
 
 const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// The most that is read of a connection of HTTP/1.1 before it is taken.
+const READ_BUFFER_BYTES: usize = 64 << 10;
 const PING_INTERVAL: Duration = Duration::from_secs(60);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);

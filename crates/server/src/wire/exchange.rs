@@ -75,26 +75,24 @@ pub(super) async fn answer<D: Dispatch>(
         return answer;
     }
     let limits = &front.limits;
-    // There is memory for so many large bodies at a time: only those who are known here get some of it.
-    if body::is_large(&body) {
-        let service = addressed_service(&head);
-        if let Err(error) = front.authenticator.check_head(&head, service) {
-            body::discard(body, limits.body_bytes_max, limits.header_timeout).await;
-            let id = front.ids.next(service);
-            return response::closing(response::api(service, "", &id, Err(error), false).await);
-        }
-    }
-    let received = body::read(
-        body,
-        limits.body_bytes_max,
-        limits.body_timeout,
-        &front.large_kib,
-        stopped_waiting(front),
-    )
-    .await;
+    let mut body = body;
+    // What waits for the rest of a body takes memory: only those who are known here get some of it.
+    let admit = || front.authenticator.check_head(&head, addressed_service(&head));
+    let received = body::read(&mut body, limits, &front.large_kib, admit, stopped_waiting(front)).await;
     let received = match received {
         Ok(received) => received,
-        Err(error) => return refused_body(front, &head, &error).await,
+        Err(error) => {
+            if matches!(error, BodyError::Stranger(_)) {
+                body::discard(
+                    &mut body,
+                    limits.body_bytes_max,
+                    limits.header_timeout,
+                    stopped_waiting(front),
+                )
+                .await;
+            }
+            return refused_body(front, &head, &error).await;
+        }
     };
     if head.uri.path() == plain::CLOCK_PATH {
         return plain::move_clock(front, &head, &received.bytes);
@@ -323,6 +321,7 @@ async fn refused_body<D>(front: &Front<D>, head: &Parts, error: &BodyError) -> A
             response::with_request_id(response::text(StatusCode::PAYLOAD_TOO_LARGE, ""), &id)
         }
         BodyError::TooSlow => response::with_request_id(response::text(StatusCode::REQUEST_TIMEOUT, ""), &id),
+        BodyError::Stranger(refused) => response::api(service, "", &id, Err(refused.clone()), false).await,
         BodyError::Broken => {
             let refused = ApiError::new("SerializationException", "");
             response::api(service, "", &id, Err(refused), false).await

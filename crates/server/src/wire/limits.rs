@@ -17,6 +17,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// Time for a request's body.
     pub body_timeout: Duration,
+    /// Time that a large body may take at least; then it is given up if others wait for its memory.
+    pub share_timeout: Duration,
     /// Time that a connection may stay open without a request.
     pub idle_timeout: Duration,
     /// Connections open at once; more wait in the kernel's queue.
@@ -42,6 +44,7 @@ impl Default for Limits {
             headers_max: 100,
             header_timeout: Duration::from_secs(20),
             body_timeout: Duration::from_secs(60),
+            share_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(900),
             connections_max: 10_000,
             streams_max: 128,
