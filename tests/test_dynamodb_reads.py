@@ -222,6 +222,10 @@ def test_consumed_capacity_names_the_table_as_the_request_does(dynamodb, table):
             dynamodb.scan(TableName=name, **total),
             dynamodb.batch_get_item(RequestItems={name: {"Keys": [key]}}, **total),
             dynamodb.batch_write_item(RequestItems={name: [{"PutRequest": {"Item": key}}]}, **total),
+            dynamodb.execute_statement(Statement=f"SELECT * FROM \"{name}\" WHERE pk = 'a'", **total),
+            dynamodb.execute_statement(Statement=f"UPDATE \"{name}\" SET a = 1 WHERE pk = '{key['pk']['S']}' AND sk = '0'", **total),
+            dynamodb.batch_execute_statement(
+                Statements=[{"Statement": f"SELECT * FROM \"{name}\" WHERE pk = 'a' AND sk = '0'"}], **total),
             dynamodb.delete_item(TableName=name, Key=key, **total),
         ):
             consumed = answer["ConsumedCapacity"]

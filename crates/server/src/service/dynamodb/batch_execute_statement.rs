@@ -143,8 +143,8 @@ async fn execute(
     member: Member,
     wanted: Wanted,
 ) -> Result<(Option<Vec<u8>>, Option<Value>), ApiError> {
-    let Member { prepared: Prepared { statement, found }, row, consistent, return_on_failure } = member;
-    let name = found.record().name.clone();
+    let Member { prepared: Prepared { statement, found, reference }, row, consistent, return_on_failure } =
+        member;
     let answering = Answering { return_on_failure, capacity: wanted };
     let done = match statement {
         Statement::Select(select) => {
@@ -155,12 +155,12 @@ async fn execute(
             if let Some(stored) = stored {
                 write::show(&stored, select.projection.as_ref(), item.insert(Vec::new()))?;
             }
-            return Ok((item, wanted.of(&name, units)));
+            return Ok((item, wanted.of(&reference, units)));
         }
         Statement::Insert(insert) => partiql::insert(engine, caller, &found, insert, &answering).await?,
         Statement::Write(write) => partiql::write(engine, caller, &found, *write, &answering).await?,
     };
-    let consumed = done.consumed(wanted, &name);
+    let consumed = done.consumed(wanted, &reference);
     Ok((done.attributes, consumed))
 }
 

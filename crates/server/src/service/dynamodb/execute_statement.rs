@@ -43,13 +43,13 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
                 bound_parameters.as_bytes(),
             ]);
             let start = next_token.map(|text| NextToken::decode(text, binding)).transpose()?;
-            return read(engine, &request, found, *select, start, binding).await;
+            return read(engine, &request, (found, &prepared.reference), *select, start, binding).await;
         }
         _ if next_token.is_some() => return Err(token::invalid().into()),
         Statement::Insert(insert) => partiql::insert(engine, caller, found, insert, &answering).await?,
         Statement::Write(write) => partiql::write(engine, caller, found, *write, &answering).await?,
     };
-    Ok(written(done, &answering, &found.record().name))
+    Ok(written(done, &answering, &prepared.reference))
 }
 
 fn written(done: Done, answering: &Answering, table_name: &str) -> Output {
@@ -68,7 +68,7 @@ fn written(done: Done, answering: &Answering, table_name: &str) -> Output {
 async fn read(
     engine: &Engine,
     request: &Request,
-    found: &Arc<Table>,
+    (found, reference): (&Arc<Table>, &str),
     select: Select,
     start: Option<NextToken>,
     binding: u64,
@@ -175,7 +175,7 @@ async fn read(
         out.extend_from_slice(b",\"LastEvaluatedKey\":");
         attribute_json::write_item_json(&key, &mut out);
     }
-    if let Some(consumed) = parameters.capacity.of_units(&found.record().name, &units) {
+    if let Some(consumed) = parameters.capacity.of_units(reference, &units) {
         out.extend_from_slice(b",\"ConsumedCapacity\":");
         out.extend_from_slice(consumed.to_string().as_bytes());
     }

@@ -29,6 +29,8 @@ pub struct Prepared {
     pub statement: Statement,
     /// The table that it names.
     pub found: Arc<Table>,
+    /// The table as it names it.
+    pub reference: String,
 }
 
 /// Takes `Parameters` out of a request.
@@ -47,7 +49,8 @@ pub fn prepare(
 ) -> Result<Prepared, ApiError> {
     let statement = Statement::parse(source, parameters)?;
     let found = table::of_statement(engine, caller, statement.table())?;
-    Ok(Prepared { statement, found })
+    let reference = statement.table().to_owned();
+    Ok(Prepared { statement, found, reference })
 }
 
 /// How a statement that writes is answered.
