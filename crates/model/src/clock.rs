@@ -8,6 +8,11 @@
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// Milliseconds since the Unix epoch. Never goes backwards in one process.
     fn now_millis(&self) -> i64;
+
+    /// The same as the machine's clock shows it, which may be put back: for what is compared with other machines' clocks.
+    fn wall_millis(&self) -> i64 {
+        self.now_millis()
+    }
 }
 
 /// Draws random bytes fit for keys, salts and nonces.

@@ -10,6 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -45,13 +46,27 @@ impl Engine {
 
     /// Looks at the tables whose protection is of some kind.
     pub(super) async fn look_at_tables(&self, concerned: impl Fn(&Protection) -> bool) {
-        for table in self.all_tables() {
-            let record = table.record();
-            if concerned(&record.protection)
-                && let Err(error) = self.look_at_table(&table).await
-            {
-                tracing::warn!(table = %record.id, %error, "the state of the table's key could not be recorded");
+        let tables: Vec<_> =
+            self.all_tables().into_iter().filter(|table| concerned(&table.record().protection)).collect();
+        // First, and waiting for nobody, what was opened with a key that cannot be used: a table may be long at its disk.
+        for table in &tables {
+            self.wipe_unusable(table);
+        }
+        let look = async |table: Arc<Table>| {
+            if let Err(error) = self.look_at_table(&table).await {
+                let table = &table.record().id;
+                tracing::warn!(table, %error, "the state of the table's key could not be recorded");
             }
+        };
+        futures::stream::iter(tables).for_each_concurrent(LOOKS_MAX, look).await;
+    }
+
+    fn wipe_unusable(&self, table: &Table) {
+        if !self.parts.push_key_state || self.is_remote(&table.record()) {
+            return;
+        }
+        if let Some(opening) = table.take_opening(|opening| !opening.key_is_usable()) {
+            wipe(opening, self.refusal_now(&table.record()));
         }
     }
 
@@ -62,9 +77,7 @@ impl Engine {
             return Ok(());
         }
         // Nobody is waited for before what was opened with a key that cannot be used is gone.
-        if let Some(opening) = table.take_opening(|opening| !opening.key_is_usable()) {
-            wipe(opening, self.refusal_now(&table.record()));
-        }
+        self.wipe_unusable(table);
         let turn = table.turn.lock().await;
         let record = table.record();
         if record.deleting || self.is_remote(&record) {
@@ -165,5 +178,7 @@ fn wipe(opening: Arc<Opening>, why: TableKmsError) {
     });
 }
 
+/// How many tables are looked at at once; their records share flushes.
+const LOOKS_MAX: usize = 32;
 /// How long writes under way may take to become durable once their table's key is lost.
 const SETTLING_MAX: Duration = Duration::from_millis(500);
