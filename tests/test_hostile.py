@@ -1,5 +1,7 @@
 """Requests made to hurt: each gets an error in bounded time and memory, and the server goes on."""
 
+import concurrent.futures
+import gzip
 import json
 import pathlib
 import resource
@@ -244,6 +246,20 @@ def test_half_bodies_of_strangers_take_no_memory(make_server):
     for stranger in strangers:
         stranger.close()
     assert growth < 40_000_000, f"{growth} bytes for 77 MB of half bodies"
+
+
+def test_what_strangers_have_packed_is_not_unpacked(make_server):
+    server = make_server(dev=False, arguments=["--cleartext"]).start()
+    packed = gzip.compress(b" " * (16 * 1024 * 1024 - 1))
+    pathlib.Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")
+    before = resident(server)
+    headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "DynamoDB_20120810.ListTables", "Content-Encoding": "gzip"}
+    with concurrent.futures.ThreadPoolExecutor(40) as strangers:
+        answers = list(strangers.map(lambda _: server.http("POST", "/", packed, headers), range(80)))
+    assert {status for status, _, _ in answers} == {400}
+    assert all(b"MissingAuthenticationToken" in answer for _, _, answer in answers)
+    peak = int(pathlib.Path(f"/proc/{server.process.pid}/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
+    assert peak - before < 60_000_000, f"{peak - before} bytes"
 
 
 def resident(server):

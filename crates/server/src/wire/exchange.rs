@@ -37,6 +37,8 @@ pub(super) struct Front<D> {
     pub(super) limits: Limits,
     /// KiB of memory left for large bodies.
     pub(super) large_kib: Semaphore,
+    /// How many more bodies may be unpacked.
+    pub(super) unpacking: Semaphore,
     /// KiB of memory left for their documents.
     pub(super) document_kib: Semaphore,
     /// The clock that `POST /_strongroom/clock` moves; none outside `--dev`.
@@ -105,6 +107,17 @@ pub(super) async fn answer<D: Dispatch>(
             Ok(_) => response::metrics(metrics::text(&front.app.key_calls())),
             Err(error) => response::api(Service::Kms, "", &id, Err(error), false).await,
         };
+    }
+    // A few kilobytes unpack to the whole limit: only for those who are known, and for some at a time. The signature covers
+    // what is packed.
+    let mut _place = None;
+    if head.headers.contains_key(CONTENT_ENCODING) {
+        let service = addressed_service(&head);
+        if let Err(error) = front.authenticator.sender(&head, sent, service) {
+            let id = front.ids.next(service);
+            return response::api(service, "", &id, Err(error), false).await;
+        }
+        _place = front.unpacking.acquire().await.ok();
     }
     let unpacked = match unpack(&head.headers, sent, limits.body_bytes_max).await {
         Ok(unpacked) => unpacked,

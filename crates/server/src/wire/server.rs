@@ -67,6 +67,9 @@ impl Server {
             authenticator: wiring.authenticator,
             ids: RequestIds::new(wiring.random),
             large_kib: Semaphore::new(large_bytes.div_ceil(1024).min(Semaphore::MAX_PERMITS)),
+            unpacking: Semaphore::new(
+                (large_bytes / limits.body_bytes_max.max(1)).clamp(1, Semaphore::MAX_PERMITS),
+            ),
             document_kib: Semaphore::new(limits.large_document_bytes_max.div_ceil(1024)),
             movable_clock: wiring.movable_clock,
             draining: watch::Sender::new(false),
