@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -75,6 +76,9 @@ pub(in crate::cli) enum CallError {
     Connection(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// How long an answer is waited for.
+const ANSWER_TIME: Duration = Duration::from_secs(20);
+
 /// An open connection.
 pub(super) struct Connection {
     sender: SendRequest<Full<Bytes>>,
@@ -134,11 +138,24 @@ impl Connection {
     pub(super) async fn call(&mut self, endpoint: &Endpoint, ready: Ready) -> Result<Bytes, CallError> {
         let broken = |error: hyper::Error| CallError::Connection(error.into());
         let request = endpoint.request(ready).map_err(CallError::Connection)?;
-        self.sender.ready().await.map_err(broken)?;
-        let answer = self.sender.send_request(request).await.map_err(broken)?;
-        let status = answer.status();
-        let body = answer.into_body().collect().await.map_err(broken)?.to_bytes();
-        if status.is_success() { Ok(body) } else { Err(refusal(status.as_u16(), &body)) }
+        let exchange = async {
+            self.sender.ready().await.map_err(broken)?;
+            let answer = self.sender.send_request(request).await.map_err(broken)?;
+            let status = answer.status();
+            let body = answer.into_body().collect().await.map_err(broken)?.to_bytes();
+            Ok((status, body))
+        };
+        let silent = || CallError::Connection(format!("no answer within {} s", ANSWER_TIME.as_secs()).into());
+        let (status, body) =
+            tokio::time::timeout(ANSWER_TIME, exchange).await.unwrap_or_else(|_| Err(silent()))?;
+        match status.is_success() {
+            true if body.first() == Some(&b'{') => Ok(body),
+            true => Err(CallError::Refused {
+                code: "NotDynamoDB".to_owned(),
+                message: "the answer is no JSON object; is this the endpoint of a DynamoDB API?".to_owned(),
+            }),
+            false => Err(refusal(status.as_u16(), &body)),
+        }
     }
 }
 
