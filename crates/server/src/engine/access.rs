@@ -18,6 +18,7 @@ use strongroom_seal::store::SealedStore;
 use super::callers::{Callers, Standing};
 use super::catalogue::Engine;
 use super::key_filter::KeyFilter;
+use super::key_state::wipe;
 use super::lifecycle::{FOLDERS, FOLDERS_MAYBE_EMPTY};
 use super::open_table::OpenTable;
 use super::record::TableRecord;
@@ -160,6 +161,12 @@ impl Engine {
         )
         .await?;
         let opening = Arc::new(opening);
+        if !opening.key_is_usable() {
+            // The key was lost while the table was opened. Whoever follows the key waits for the turn, to say so in the record.
+            let refusal = self.refusal_now(&record);
+            wipe(opening, refusal.clone());
+            return Err(refusal.into());
+        }
         table.set_opening(Some(Arc::clone(&opening)));
         Ok(opening)
     }

@@ -125,7 +125,7 @@ impl Engine {
     }
 
     // Why the key service of this process would refuse the table's key now.
-    fn refusal_now(&self, record: &TableRecord) -> TableKmsError {
+    pub(super) fn refusal_now(&self, record: &TableRecord) -> TableKmsError {
         match self.parts.kms.check_usable(&record.protection.key_arn) {
             Err(refusal) => refusal,
             // What is left are the grants, or a key that is back already: whoever asks again learns of it.
@@ -169,7 +169,7 @@ impl Engine {
 
 // No request comes to such an opening any more, and nothing more is written in it. What was written may become durable
 // first, so that nobody is told of a failure whose write is found when the key is back.
-fn wipe(opening: Arc<Opening>, why: TableKmsError) {
+pub(super) fn wipe(opening: Arc<Opening>, why: TableKmsError) {
     let why = AccessError::Key(why);
     opening.table.refuse_writes(why.clone());
     tokio::spawn(async move {
