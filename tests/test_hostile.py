@@ -194,8 +194,8 @@ def test_memory_for_large_bodies_is_for_those_who_are_known(secure_server):
     assert (code, message) == ("UnrecognizedClientException", "The security token included in the request is invalid.")
 
 
-def test_who_knows_no_more_than_an_access_key_id_holds_memory_for_seconds_only(secure_server):
-    """An access key's id is no secret. Large bodies that do not come make room for others that wait."""
+def test_who_knows_no_more_than_an_access_key_id_holds_no_memory(secure_server):
+    """An access key's id is no secret. Large bodies that are announced and do not come take nothing from others."""
     dynamodb = secure_server.client("dynamodb", read_timeout=60)
     table = create_table(dynamodb)
     address = urllib.parse.urlsplit(secure_server.url)
@@ -206,13 +206,13 @@ def test_who_knows_no_more_than_an_access_key_id_holds_memory_for_seconds_only(s
         f"X-Amz-Date: {time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}\r\n\r\n{{"
     )
     strangers = []
-    for _ in range(40):
+    for _ in range(400):
         plain = socket.create_connection((address.hostname, address.port), timeout=10)
         strangers.append(context.wrap_socket(plain, server_hostname=address.hostname))
         strangers[-1].sendall(head.encode())
     started = time.monotonic()
     dynamodb.put_item(TableName=table, Item=item("large", v="x" * 300_000))
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 8
     for stranger in strangers:
         stranger.close()
 
@@ -245,7 +245,7 @@ def test_half_bodies_of_strangers_take_no_memory(make_server):
     growth = resident(server) - before
     for stranger in strangers:
         stranger.close()
-    assert growth < 40_000_000, f"{growth} bytes for 77 MB of half bodies"
+    assert growth < 50_000_000, f"{growth} bytes for 77 MB of half bodies"
 
 
 def test_what_strangers_have_packed_is_not_unpacked(make_server):

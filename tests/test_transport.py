@@ -10,13 +10,14 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 import urllib.parse
 import zlib
 
 import pytest
 from botocore.exceptions import SSLError, HTTPClientError
 from support import canary
-from support.server import clean_environment
+from support.server import authorization, clean_environment
 from support.tables import create_table, fill, item, refused, scan_all
 from conftest import start_secure
 
@@ -189,6 +190,39 @@ def r66_an_unsigned_request_is_refused(secure_server):
         told = json.loads(answer.read())
         assert (answer.status, told["__type"].rsplit("#")[-1]) == (400, code), (body, headers)
     connection.close()
+
+
+@pytest.mark.parametrize("pause_secs", [0, 0.3])
+def r66_an_unsigned_request_is_refused_alike_whenever_its_body_comes(secure_server, pause_secs):
+    """The order of checks is not a matter of how the bytes arrive."""
+    address = urllib.parse.urlsplit(secure_server.url)
+    context = ssl.create_default_context(cafile=secure_server.verify)
+    date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    json_1_0 = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "DynamoDB_20120810.ListTables"}
+    for_iam = {"Authorization": authorization(secure_server.access_key, "iam"), "X-Amz-Date": date}
+    stranger = {"Authorization": authorization("AKIANOBODY0000000000", "dynamodb"), "X-Amz-Date": date}
+    for body, headers, code in (
+        ("{}", json_1_0, "MissingAuthenticationTokenException"),
+        ("no JSON", json_1_0, "SerializationException"),
+        ("no JSON", json_1_0 | stranger, "SerializationException"),
+        ("{}", json_1_0 | stranger, "UnrecognizedClientException"),
+        ("Action=Fly&Version=2010-05-08", form | for_iam, "<Code>InvalidAction</Code>"),
+        ("Action=GetUser&Version=2010-05-08", form | for_iam, "<Code>SignatureDoesNotMatch</Code>"),
+        ("Action=GetUser&Version=2010-05-08&Padding=" + "x" * 70_000, form | for_iam, "<Code>SignatureDoesNotMatch</Code>"),
+    ):
+        head = "".join(f"{name}: {value}\r\n" for name, value in (headers | {"Content-Length": len(body), "Host": address.netloc}).items())
+        with socket.create_connection(where(secure_server), timeout=10) as raw, \
+                context.wrap_socket(raw, server_hostname=address.hostname) as connection:
+            connection.sendall(f"POST / HTTP/1.1\r\n{head}\r\n".encode() + (b"" if pause_secs else body.encode()))
+            if pause_secs:
+                time.sleep(pause_secs)
+                connection.sendall(body.encode())
+            answer = b""
+            while not answer.rstrip().endswith((b"}", b"</ErrorResponse>")) and (part := connection.recv(65536)):
+                answer += part
+        assert code.encode() in answer, (body[:50], answer)
+        assert b"/doc/2010-05-08/" in answer or "<" not in code, answer
 
 
 def r66_the_caller_is_who_signed(secure_server):

@@ -3,12 +3,14 @@
 use std::io::Read;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use futures::FutureExt;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 
 use super::ApiError;
+use super::body_memory::{BodyMemory, Share};
 use super::limits::Limits;
 
 /// Why a body was not taken.
@@ -18,64 +20,156 @@ pub(super) enum BodyError {
     TooLarge,
     /// It did not arrive in time.
     TooSlow,
+    /// There was no memory for it in time.
+    NoMemory,
     /// Its sender is not known here.
     Stranger(ApiError),
     /// The connection broke, or the body is not what its headers say.
     Broken,
 }
 
-/// A body, and its share of the memory that large bodies may take.
+/// A body, and its share of the memory for bodies.
 pub(super) struct Received<'a> {
     pub(super) bytes: Bytes,
-    _share: Option<SemaphorePermit<'a>>,
+    _share: Option<Share<'a>>,
 }
 
-/// Reads the body as it was sent; `large_kib` hands out the memory for large bodies. Once `stopped` resolves, it is waited
-/// for no longer.
+/// Reads the body as it was sent. Once `stopped` resolves, it is waited for no longer.
 ///
-/// Most bodies arrive together with their heads. For one that does not, or that is large, `admit` is asked first.
+/// Most bodies arrive together with their heads. One that does not, or that is large, takes a share of `memory`, and
+/// `admit` is asked first whether its sender may be known.
 pub(super) async fn read<'a>(
     body: &mut Incoming,
     limits: &Limits,
-    large_kib: &'a Semaphore,
+    memory: &'a BodyMemory,
     admit: impl FnOnce() -> Result<(), ApiError>,
     stopped: impl Future<Output = ()>,
 ) -> Result<Received<'a>, BodyError> {
-    let bytes_max = limits.body_bytes_max;
     let announced = body.size_hint();
-    if announced.lower() > bytes_max as u64 {
+    if announced.lower() > limits.body_bytes_max as u64 {
         return Err(BodyError::TooLarge);
     }
-    let upper = announced.upper();
-    let is_large = upper.is_none_or(|upper| upper > SMALL_BYTES);
-    let mut collecting = std::pin::pin!(collect(body, bytes_max));
-    if !is_large && let std::task::Poll::Ready(done) = futures::poll!(&mut collecting) {
-        return done.map(|bytes| Received { bytes, _share: None });
-    }
-    admit().map_err(BodyError::Stranger)?;
-    let read = async {
-        let mut share = None;
-        if is_large {
-            let bytes = upper.map_or(bytes_max, |upper| bytes_max.min(upper as usize));
-            let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
-            share = Some(large_kib.acquire_many(kib).await.map_err(|_| BodyError::Broken)?);
-        }
-        let others_wait = async {
-            tokio::time::sleep(limits.share_timeout).await;
-            // Another body as large as may be would have to wait.
-            while share.is_none() || large_kib.available_permits() * 1024 >= bytes_max {
-                tokio::time::sleep(SHARE_STEP).await;
+    let is_large = announced.upper().is_none_or(|upper| upper > SMALL_BYTES);
+    let mut whole = Vec::new();
+    while !is_large && let Some(data) = next_data(body).now_or_never() {
+        match data? {
+            Some(data) if whole.is_empty() && body.is_end_stream() => {
+                return Ok(Received { bytes: data, _share: None });
             }
-        };
-        let bytes = tokio::select! {
-            bytes = collecting => bytes?,
-            () = others_wait => return Err(BodyError::TooSlow),
-        };
-        Ok(Received { bytes, _share: share })
+            Some(data) => whole.extend_from_slice(&data),
+            None => return Ok(Received { bytes: whole.into(), _share: None }),
+        }
+    }
+    let bytes_max =
+        announced.upper().map_or(limits.body_bytes_max, |upper| upper as usize).min(limits.body_bytes_max);
+    let (share, patience) = match admit() {
+        Ok(()) => (memory.share(), limits.body_timeout),
+        Err(refused) if is_large => return Err(BodyError::Stranger(refused)),
+        // The services look at a body's syntax before they ask who sent it.
+        Err(refused) => match memory.stranger_share(bytes_max) {
+            Some(share) => (share, limits.header_timeout),
+            None => return Err(BodyError::Stranger(refused)),
+        },
     };
+    let late = Late { body, bytes_max, share, pace: Pace::default(), patience };
     tokio::select! {
-        done = tokio::time::timeout(limits.body_timeout, read) => done.unwrap_or(Err(BodyError::TooSlow)),
+        received = Box::pin(late.collect(whole, limits, memory)) => received,
         () = stopped => Err(BodyError::TooSlow),
+    }
+}
+
+/// A body on its way.
+struct Late<'a, 'b> {
+    body: &'b mut Incoming,
+    /// It is no longer than that.
+    bytes_max: usize,
+    share: Share<'a>,
+    pace: Pace,
+    /// How long its sender may take, the waits for memory not counted.
+    patience: Duration,
+}
+
+/// How fast a body comes.
+#[derive(Default)]
+struct Pace {
+    /// How long its sender was waited for.
+    waited: Duration,
+    /// The same, since the pace was last looked at.
+    waited_lately: Duration,
+    /// What came in that time.
+    bytes_lately: usize,
+}
+
+impl<'a> Late<'a, '_> {
+    async fn collect(
+        mut self,
+        mut whole: Vec<u8>,
+        limits: &Limits,
+        memory: &BodyMemory,
+    ) -> Result<Received<'a>, BodyError> {
+        let mut granted = whole.len();
+        self.take_memory(granted, limits).await?;
+        while let Some(data) = self.next_data(limits, memory).await? {
+            let bytes = whole.len() + data.len();
+            if bytes > self.bytes_max {
+                return Err(BodyError::TooLarge);
+            }
+            if bytes > granted {
+                // Doubled each time, so that a body is copied once or twice on the whole.
+                granted = bytes.next_power_of_two().max(GRANT_BYTES_MIN).min(self.bytes_max);
+                self.take_memory(granted, limits).await?;
+                whole.reserve_exact(granted - whole.len());
+            }
+            whole.extend_from_slice(&data);
+        }
+        Ok(Received { bytes: whole.into(), _share: Some(self.share) })
+    }
+
+    async fn take_memory(&mut self, bytes: usize, limits: &Limits) -> Result<(), BodyError> {
+        let had_reserve = self.share.is_of_the_reserve();
+        if !self.share.grow(bytes, limits.body_timeout).await {
+            return Err(BodyError::NoMemory);
+        }
+        if self.share.is_of_the_reserve() && !had_reserve {
+            self.pace.begin_anew();
+        }
+        Ok(())
+    }
+
+    async fn next_data(&mut self, limits: &Limits, memory: &BodyMemory) -> Result<Option<Bytes>, BodyError> {
+        loop {
+            let begun = Instant::now();
+            let data = tokio::time::timeout(LOOK_INTERVAL, next_data(self.body)).await;
+            self.pace.waited_for(begun.elapsed());
+            if self.pace.waited >= self.patience {
+                return Err(BodyError::TooSlow);
+            }
+            if self.pace.waited_lately >= limits.share_timeout {
+                let is_slow = self.pace.bytes_lately < PACE_BYTES || self.share.is_of_the_reserve();
+                if is_slow && memory.is_short() {
+                    return Err(BodyError::TooSlow);
+                }
+                if !is_slow {
+                    self.pace.begin_anew();
+                }
+            }
+            if let Ok(data) = data {
+                let data = data?;
+                self.pace.bytes_lately += data.as_ref().map_or(0, Bytes::len);
+                return Ok(data);
+            }
+        }
+    }
+}
+
+impl Pace {
+    fn waited_for(&mut self, time: Duration) {
+        self.waited += time;
+        self.waited_lately += time;
+    }
+
+    fn begin_anew(&mut self) {
+        (self.waited_lately, self.bytes_lately) = (Duration::ZERO, 0);
     }
 }
 
@@ -100,23 +194,6 @@ pub(super) async fn discard(
         _ = tokio::time::timeout(timeout, read) => {}
         () = stopped => {}
     }
-}
-
-async fn collect(body: &mut Incoming, bytes_max: usize) -> Result<Bytes, BodyError> {
-    let Some(first) = next_data(body).await? else {
-        return Ok(Bytes::new());
-    };
-    if body.is_end_stream() {
-        return if first.len() > bytes_max { Err(BodyError::TooLarge) } else { Ok(first) };
-    }
-    let mut whole = BytesMut::from(first);
-    while let Some(data) = next_data(body).await? {
-        if whole.len() + data.len() > bytes_max {
-            return Err(BodyError::TooLarge);
-        }
-        whole.extend_from_slice(&data);
-    }
-    Ok(whole.freeze())
 }
 
 async fn next_data(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
@@ -145,9 +222,14 @@ fn gunzip_now(packed: &[u8], bytes_max: usize) -> Result<Bytes, BodyError> {
     Ok(whole.into())
 }
 
+/// What a small body has at most.
 pub(super) const SMALL_BYTES: u64 = 64 << 10;
+/// The least that is taken at once for a body on its way, if it may be that long.
+const GRANT_BYTES_MIN: usize = 4 << 10;
 /// How often it is looked whether others wait for the memory of a body that is slow.
-const SHARE_STEP: Duration = Duration::from_secs(1);
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// A body of which less comes within the share timeout is slow.
+const PACE_BYTES: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {

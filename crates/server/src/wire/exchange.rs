@@ -18,6 +18,7 @@ use strongroom_model::shape::{Operation, model};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use super::body::{self, BodyError};
+use super::body_memory::BodyMemory;
 use super::dispatch::Dispatch;
 use super::document;
 use super::limits::Limits;
@@ -25,7 +26,7 @@ use super::request_id::RequestIds;
 use super::response::{self, Answer};
 use super::service::is_dynamodb;
 use super::{ApiError, Service, metrics, plain, query};
-use crate::auth::{Authenticator, Caller};
+use crate::auth::{Authenticator, Caller, Sender, signed_for};
 use crate::clock::SystemClock;
 use crate::service::{Output, Reached, Request};
 
@@ -35,8 +36,8 @@ pub(super) struct Front<D> {
     pub(super) authenticator: Authenticator,
     pub(super) ids: RequestIds,
     pub(super) limits: Limits,
-    /// KiB of memory left for large bodies.
-    pub(super) large_kib: Semaphore,
+    /// The memory for bodies on their way.
+    pub(super) body_memory: BodyMemory,
     /// How many more bodies may be unpacked.
     pub(super) unpacking: Semaphore,
     /// KiB of memory left for their documents.
@@ -80,7 +81,7 @@ pub(super) async fn answer<D: Dispatch>(
     let mut body = body;
     // What waits for the rest of a body takes memory: only those who are known here get some of it.
     let admit = || front.authenticator.check_head(&head, addressed_service(&head));
-    let received = body::read(&mut body, limits, &front.large_kib, admit, stopped_waiting(front)).await;
+    let received = body::read(&mut body, limits, &front.body_memory, admit, stopped_waiting(front)).await;
     let received = match received {
         Ok(received) => received,
         Err(error) => {
@@ -110,27 +111,30 @@ pub(super) async fn answer<D: Dispatch>(
     }
     // A few kilobytes unpack to the whole limit: only for those who are known, and for some at a time. The signature covers
     // what is packed.
-    let mut _place = None;
-    if head.headers.contains_key(CONTENT_ENCODING) {
+    let (mut sender, mut place) = (None, None);
+    if is_packed(&head.headers) {
         let service = addressed_service(&head);
-        if let Err(error) = front.authenticator.sender(&head, sent, service) {
-            let id = front.ids.next(service);
-            return response::api(service, "", &id, Err(error), false).await;
+        match front.authenticator.sender(&head, sent, service) {
+            Ok(known) => sender = Some((service, known)),
+            Err(error) => {
+                let id = front.ids.next(service);
+                return response::api(service, "", &id, Err(error), false).await;
+            }
         }
-        _place = front.unpacking.acquire().await.ok();
+        place = front.unpacking.acquire().await.ok();
     }
     let unpacked = match unpack(&head.headers, sent, limits.body_bytes_max).await {
         Ok(unpacked) => unpacked,
         Err(error) => return refused_body(front, &head, &error).await,
     };
-    let call = Call { head: &head, sent, body: &unpacked };
+    let call = Call { head: &head, sent, body: &unpacked, sender, place };
     match route(&head, &unpacked) {
         Route::Json(service, _) if !is_dynamodb(service) && unpacked.len() > limits.other_body_bytes_max => {
             refused_body(front, &head, &BodyError::TooLarge).await
         }
         Route::Json(service, operation) => {
             let id = front.ids.next(service);
-            let result = json_call(front, peer, &call, service, operation, &id).await;
+            let result = json_call(front, peer, call, service, operation, &id).await;
             let answer = response::api(service, operation, &id, result, accepts_gzip(&head.headers)).await;
             in_the_type_asked_for(answer, service, &head)
         }
@@ -139,7 +143,7 @@ pub(super) async fn answer<D: Dispatch>(
             let (service, name, result) = match query {
                 Ok(query) => {
                     let (service, name) = (query.service, query.operation);
-                    (service, name, query_call(front, peer, &call, query, &id).await)
+                    (service, name, query_call(front, peer, call, query, &id).await)
                 }
                 Err((service, error)) => (service, "", Err(error)),
             };
@@ -172,6 +176,10 @@ struct Call<'a> {
     sent: &'a [u8],
     /// The body, unpacked.
     body: &'a [u8],
+    /// Who sent it to which service, where that was asked before.
+    sender: Option<(Service, Sender)>,
+    /// A place among the bodies that are unpacked, if this one was.
+    place: Option<SemaphorePermit<'a>>,
 }
 
 enum Route<'a> {
@@ -217,7 +225,7 @@ fn in_the_type_asked_for(mut answer: Answer, service: Service, head: &Parts) -> 
 async fn json_call<D: Dispatch>(
     front: &Front<D>,
     peer: &Peer,
-    call: &Call<'_>,
+    mut call: Call<'_>,
     service: Service,
     operation_name: &str,
     id: &Arc<str>,
@@ -226,11 +234,13 @@ async fn json_call<D: Dispatch>(
         return document::check_syntax(call.body).and(Err(ApiError::new("UnknownOperationException", "")));
     };
     // Only a known sender makes us build a document: it takes many times the body's memory.
-    let caller = match caller(front, peer, call, service) {
+    let caller = match caller(front, peer, &mut call, service) {
         Ok(caller) => caller,
         Err(error) => return document::check_syntax(call.body).and(Err(error)),
     };
     let _share = document_share(front, call.body).await;
+    // From here on the share bounds what large bodies take. The call may take long: others are unpacked meanwhile.
+    drop(call.place.take());
     let reached = reached(peer, call.head);
     let request = |input| Request { caller, id: Arc::clone(id), operation: operation.name(), input, reached };
     match checked_input(service, operation, call.body) {
@@ -263,19 +273,27 @@ async fn document_share<'a, D>(front: &'a Front<D>, body: &[u8]) -> Option<Semap
 async fn query_call<D: Dispatch>(
     front: &Front<D>,
     peer: &Peer,
-    call: &Call<'_>,
+    mut call: Call<'_>,
     query: query::Call,
     id: &Arc<str>,
 ) -> Result<Output, ApiError> {
     let query::Call { service, operation, input } = query;
-    let caller = caller(front, peer, call, service)?;
+    let caller = caller(front, peer, &mut call, service)?;
     let reached = reached(peer, call.head);
     let input = input.into();
     front.app.call(service, Request { caller, id: Arc::clone(id), operation, input, reached }).await
 }
 
-fn caller<D>(front: &Front<D>, peer: &Peer, call: &Call<'_>, service: Service) -> Result<Caller, ApiError> {
-    let sender = front.authenticator.sender(call.head, call.sent, service)?;
+fn caller<D>(
+    front: &Front<D>,
+    peer: &Peer,
+    call: &mut Call<'_>,
+    service: Service,
+) -> Result<Caller, ApiError> {
+    let sender = match call.sender.take() {
+        Some((asked, sender)) if asked == service => sender,
+        _ => front.authenticator.sender(call.head, call.sent, service)?,
+    };
     Ok(Caller {
         principal: sender.principal,
         region: sender.region,
@@ -307,9 +325,13 @@ impl LastText {
     }
 }
 
+fn is_packed(headers: &HeaderMap) -> bool {
+    !matches!(header(headers, &CONTENT_ENCODING), "" | "identity")
+}
+
 async fn unpack(headers: &HeaderMap, sent: &Bytes, bytes_max: usize) -> Result<Bytes, BodyError> {
     match header(headers, &CONTENT_ENCODING) {
-        "" | "identity" => Ok(sent.clone()),
+        _ if !is_packed(headers) => Ok(sent.clone()),
         encoding if encoding.eq_ignore_ascii_case("gzip") => body::gunzip(sent.clone(), bytes_max).await,
         _ => Err(BodyError::Broken),
     }
@@ -334,6 +356,9 @@ async fn refused_body<D>(front: &Front<D>, head: &Parts, error: &BodyError) -> A
             response::with_request_id(response::text(StatusCode::PAYLOAD_TOO_LARGE, ""), &id)
         }
         BodyError::TooSlow => response::with_request_id(response::text(StatusCode::REQUEST_TIMEOUT, ""), &id),
+        BodyError::NoMemory => {
+            response::with_request_id(response::text(StatusCode::SERVICE_UNAVAILABLE, ""), &id)
+        }
         BodyError::Stranger(refused) => response::api(service, "", &id, Err(refused.clone()), false).await,
         BodyError::Broken => {
             let refused = ApiError::new("SerializationException", "");
@@ -343,11 +368,12 @@ async fn refused_body<D>(front: &Front<D>, head: &Parts, error: &BodyError) -> A
     response::closing(answer)
 }
 
-// The service that a request is for, as far as its head tells: forms say it in the body, and most are for STS.
+// The service that a request is for, as far as its head tells. Forms say it in the body; in their heads it is what they are
+// signed for.
 fn addressed_service(head: &Parts) -> Service {
     match Service::from_target(header(&head.headers, &X_AMZ_TARGET)) {
         Some((service, _)) => service,
-        None if content_type(head).eq_ignore_ascii_case(FORM) => Service::Sts,
+        None if content_type(head).eq_ignore_ascii_case(FORM) => query::service_signed_for(&signed_for(head)),
         None => Service::DynamoDb,
     }
 }

@@ -4,6 +4,7 @@
 //! request, and hands the call to a [`Dispatch`]. It knows nothing of tables or keys.
 
 mod body;
+mod body_memory;
 mod connection;
 mod dispatch;
 mod document;

@@ -43,6 +43,11 @@ pub(super) fn parse(form: &str) -> Option<Result<Call, (Service, ApiError)>> {
     }
 }
 
+/// The service of this protocol that has this name in credential scopes; STS where none has.
+pub(super) fn service_signed_for(signing_name: &str) -> Service {
+    QUERY_SERVICES.into_iter().find(|service| service.signing_name() == signing_name).unwrap_or(Service::Sts)
+}
+
 fn no_operation(action: &str, version: &str) -> ApiError {
     let message = format!("Could not find operation {action} for version {version}");
     ApiError::new("InvalidAction", message)

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 
+use super::body_memory::BodyMemory;
 use super::connection;
 use super::dispatch::Dispatch;
 use super::exchange::{Front, LastText, Peer};
@@ -60,16 +61,13 @@ impl Server {
         let address = listener.local_addr()?;
         let limits = wiring.limits;
         let drain_timeout = limits.drain_timeout;
-        // A body must be able to get its share, or it would wait for ever.
-        let large_bytes = limits.large_body_bytes_max.max(limits.body_bytes_max);
+        let unpacking = limits.large_body_bytes_max / limits.body_bytes_max.max(1);
         let front = Arc::new(Front {
             app: wiring.app,
             authenticator: wiring.authenticator,
             ids: RequestIds::new(wiring.random),
-            large_kib: Semaphore::new(large_bytes.div_ceil(1024).min(Semaphore::MAX_PERMITS)),
-            unpacking: Semaphore::new(
-                (large_bytes / limits.body_bytes_max.max(1)).clamp(1, Semaphore::MAX_PERMITS),
-            ),
+            body_memory: BodyMemory::new(&limits),
+            unpacking: Semaphore::new(unpacking.clamp(1, Semaphore::MAX_PERMITS)),
             document_kib: Semaphore::new(limits.large_document_bytes_max.div_ceil(1024)),
             movable_clock: wiring.movable_clock,
             draining: watch::Sender::new(false),

@@ -60,6 +60,26 @@ async fn a_gzip_bomb_is_refused() {
     server.stop().await;
 }
 
+/// Calls take as long as they take: what has been unpacked for them keeps no others from it.
+#[tokio::test]
+async fn a_call_under_way_keeps_no_place_for_unpacking() {
+    let server =
+        start(Limits { large_body_bytes_max: 1 << 20, body_bytes_max: 1 << 20, ..Limits::default() }).await;
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(b"{}").unwrap();
+    let packed = packer.finish().unwrap();
+    let begun = Instant::now();
+    let slow = (0..10).map(|_| {
+        let sent = request("DynamoDB_20120810.ListTables", &[("content-encoding", "gzip")], packed.clone());
+        exchange(server.address(), false, sent)
+    });
+    for (status, _, _) in futures::future::join_all(slow).await {
+        assert_eq!(status, StatusCode::OK);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(2), "one after the other would take three seconds");
+    server.stop().await;
+}
+
 /// A client of each service parses the refusal of a body as it parses every other error.
 #[tokio::test]
 async fn a_refused_body_is_told_in_the_words_of_its_service() {
@@ -230,5 +250,68 @@ async fn pages_from_elsewhere_do_not_reach_a_development_server() {
         let (status, _, _) = exchange(server.address(), false, sent).await;
         assert_eq!(status, if taken { StatusCode::OK } else { StatusCode::FORBIDDEN }, "{origin}");
     }
+    server.stop().await;
+}
+
+// A request with a body of which the last bytes are missing.
+fn begun_put(body_bytes: usize, sent_bytes: usize) -> String {
+    let whole = json_request("DynamoDB_20120810.PutItem", &" ".repeat(body_bytes));
+    whole[..whole.len() - (body_bytes - sent_bytes)].to_owned()
+}
+
+fn little_memory() -> Limits {
+    Limits {
+        large_body_bytes_max: 512 << 10,
+        body_bytes_max: 1 << 20,
+        share_timeout: Duration::from_millis(300),
+        ..Limits::default()
+    }
+}
+
+/// Who announces much and sends nothing takes nothing from others.
+#[tokio::test]
+async fn announced_bodies_hold_no_memory() {
+    let server = start(little_memory()).await;
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        let mut raw = Raw::connect(server.address()).await;
+        raw.send(begun_put(1 << 20, 1)).await;
+        silent.push(raw);
+    }
+    let begun = Instant::now();
+    let large = format!(r#"{{"TableName":"ttt"{}}}"#, " ".repeat(300_000));
+    let sent = request("DynamoDB_20120810.DescribeTable", &[], large);
+    assert_eq!(exchange(server.address(), false, sent).await.0, StatusCode::OK);
+    // Less than the look that makes slow ones go.
+    assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
+    drop(silent);
+    server.stop().await;
+}
+
+/// Who sends much and does not finish makes room for those who do, and bodies that wait for each other finish in turn.
+#[tokio::test]
+async fn bodies_that_stop_coming_make_room() {
+    let server = start(little_memory()).await;
+    let mut stalled = Vec::new();
+    for _ in 0..8 {
+        let mut raw = Raw::connect(server.address()).await;
+        raw.send(begun_put(200_000, 130_000)).await;
+        stalled.push(raw);
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let large = format!(r#"{{"TableName":"ttt"{}}}"#, " ".repeat(400_000));
+    let honest = (0..8).map(|_| {
+        let sent = request("DynamoDB_20120810.DescribeTable", &[], large.clone());
+        tokio::time::timeout(Duration::from_secs(20), exchange(server.address(), false, sent))
+    });
+    for answer in futures::future::join_all(honest).await {
+        assert_eq!(answer.unwrap().0, StatusCode::OK);
+    }
+    let mut given_up = 0;
+    for mut raw in stalled {
+        let answer = tokio::time::timeout(Duration::from_millis(100), raw.read_until("\r\n\r\n")).await;
+        given_up += usize::from(answer.is_ok_and(|answer| answer.starts_with("HTTP/1.1 408 ")));
+    }
+    assert!(given_up >= 4, "only {given_up} were given up");
     server.stop().await;
 }

@@ -146,6 +146,13 @@ impl<'a> Claim<'a> {
     }
 }
 
+/// The name of the service that a request claims to be signed for, as in its credential scope; empty where it claims none.
+/// Nothing is checked.
+pub fn signed_for(head: &Parts) -> String {
+    let claim = Claim::of(head).ok();
+    claim.and_then(|claim| claim.credential.split('/').nth(3).map(str::to_owned)).unwrap_or_default()
+}
+
 // The first value of a query parameter, decoded.
 fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
     let value = query.split('&').find_map(|pair| match pair.split_once('=') {
