@@ -113,35 +113,6 @@ impl Engine {
         }
     }
 
-    // Scans a table's keys into its filter once that has become worth it. The task holds the opening for a moment at a
-    // time, so that closing the table does not wait for it.
-    fn complete_filter(&self, table: &Table) {
-        let Some(opening) = table.opening().filter(|opening| opening.table.filter_is_earned()) else {
-            return;
-        };
-        let weak = Arc::downgrade(&opening);
-        drop(opening);
-        let task = tokio::spawn(async move {
-            let Some(opening) = weak.upgrade() else { return };
-            if !opening.table.begin_filter().await {
-                return;
-            }
-            drop(opening);
-            let mut after = None;
-            while let Some(opening) = weak.upgrade() {
-                match opening.table.fill_filter(after.as_deref()).await {
-                    Ok(Some(last)) => after = Some(last),
-                    Ok(None) => return,
-                    // Whoever reads or writes next meets the failure itself.
-                    Err(_) => return opening.table.give_up_filter(),
-                }
-                drop(opening);
-                tokio::task::yield_now().await;
-            }
-        });
-        self.keep_task(task);
-    }
-
     /// Keeps a task that ends with the engine's work.
     pub(super) fn keep_task(&self, task: tokio::task::JoinHandle<()>) {
         let mut tasks = self.tasks.lock();

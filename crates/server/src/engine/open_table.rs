@@ -5,15 +5,15 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use parking_lot::RwLock;
-use strongroom_model::key::{items_after, kind};
+use strongroom_model::key::kind;
 use strongroom_model::stored;
 use strongroom_seal::data_keys::DataKeys;
-use tokio::sync::{Mutex, MutexGuard};
 
 use super::access::AccessError;
 use super::index::{CollectionFull, IndexSet, IndexWrites, Upkeep, collection_bytes};
 use super::item_cache::{Entry, ItemCache};
 use super::key_filter::KeyFilter;
+use super::latches::Latches;
 use super::record::{Counted, TableRecord};
 use super::recount::Exactness;
 use crate::storage::{Batch, Database, Order, Scan, Seen, StorageError, Visibility, Written};
@@ -24,9 +24,10 @@ pub struct OpenTable {
     data_keys: Arc<DataKeys>,
     cache: Arc<ItemCache>,
     cache_scope: u32,
-    filter: KeyFilter,
-    latches: Box<[Mutex<()>; LATCHES]>,
-    collection_latches: Box<[Mutex<()>; COLLECTION_LATCHES]>,
+    pub(super) filter: KeyFilter,
+    pub(super) latches: Latches,
+    /// Of the rows that hold the sizes of item collections.
+    pub(super) collection_latches: Latches,
     last_sequence: AtomicU64,
     items: AtomicI64,
     bytes: AtomicI64,
@@ -80,8 +81,6 @@ impl<'a> Rows<'a> {
 
 const LATCHES: usize = 256;
 const COLLECTION_LATCHES: usize = 32;
-/// How many items are scanned for the filter before the opening is let go.
-const FILTER_STEP_ITEMS: usize = 1_000;
 
 impl OpenTable {
     /// Takes over an open database.
@@ -102,8 +101,8 @@ impl OpenTable {
             cache_scope: cache.new_scope(),
             cache,
             filter,
-            latches: Box::new(std::array::from_fn(|_| Mutex::new(()))),
-            collection_latches: Box::new(std::array::from_fn(|_| Mutex::new(()))),
+            latches: Latches::new(LATCHES),
+            collection_latches: Latches::new(COLLECTION_LATCHES),
             last_sequence: AtomicU64::new(0),
             items: AtomicI64::new(record.counted.items),
             bytes: AtomicI64::new(record.counted.bytes),
@@ -125,7 +124,7 @@ impl OpenTable {
         }
         // INVARIANT (newest in the cache): only the latch's holder fills the cache, so that an
         // older value never replaces a newer one. A reader that finds a writer there goes past.
-        if let Ok(latch) = self.latch(key).try_lock() {
+        if let Ok(latch) = self.latches.of(key).try_lock() {
             let newest = self.newest(key).await?;
             drop(latch);
             // A writer may have let go of the latch before its row is durable.
@@ -158,7 +157,7 @@ impl OpenTable {
         decide: impl FnOnce(Option<&Bytes>) -> Result<(Change, T), E>,
     ) -> Result<(T, IndexWrites), E> {
         let (outcome, sequence) = {
-            let latch = self.latch(key).lock().await;
+            let latch = self.latches.of(key).lock().await;
             let newest = self.newest(key).await.map_err(|error| self.reason(error))?;
             match decide(newest.stored.as_ref()) {
                 Ok((Change::Keep, answer)) => (Ok((answer, IndexWrites::default())), newest.sequence),
@@ -222,7 +221,7 @@ impl OpenTable {
         &self,
         changes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     ) -> Result<Vec<Changed>, E> {
-        let held = self.latches(changes.iter().map(|(key, _)| key.as_slice())).await;
+        let held = self.latches.of_all(changes.iter().map(|(key, _)| key.as_slice())).await;
         let mut upkeep = Upkeep::of(self);
         let mut batch = Batch::new();
         let mut entries = Vec::with_capacity(changes.len());
@@ -293,49 +292,6 @@ impl OpenTable {
         Ok(Rows::new(self, scan))
     }
 
-    /// Whether the filter of keys is worth the scan of all items now.
-    pub(super) fn filter_is_earned(&self) -> bool {
-        self.filter.is_earned(self.counted().bytes)
-    }
-
-    /// Has every write add its key to the filter from now on. False when that was done before.
-    pub(super) async fn begin_filter(&self) -> bool {
-        if !self.filter.begin() {
-            return false;
-        }
-        self.writes_passed().await;
-        true
-    }
-
-    /// Adds the keys of some items after `after` to the filter. Returns the last one; `None` once the filter is complete,
-    /// or given up.
-    pub(super) async fn fill_filter(&self, after: Option<&[u8]>) -> Result<Option<Bytes>, AccessError> {
-        let mut rows = self.rows(items_after(after), Order::Ascending, false).await?;
-        let mut last = None;
-        for _ in 0..FILTER_STEP_ITEMS {
-            let Some((key, _)) = rows.next().await? else {
-                self.filter.complete();
-                return Ok(None);
-            };
-            if !self.filter.add_scanned(&key) {
-                return Ok(None);
-            }
-            last = Some(key);
-        }
-        Ok(last)
-    }
-
-    /// Whether the filter tells, without storage, that the key is absent.
-    #[cfg(test)]
-    pub(super) fn filter_excludes(&self, key: &[u8]) -> bool {
-        self.filter.excludes(key)
-    }
-
-    /// Leaves the filter incomplete for good.
-    pub(super) fn give_up_filter(&self) {
-        self.filter.give_up();
-    }
-
     /// How large the table is.
     pub fn counted(&self) -> Counted {
         self.counted_so_far().at_least_none()
@@ -387,7 +343,7 @@ impl OpenTable {
 
     /// Waits until all that was applied is durable, after writes were refused: who wrote it is told so.
     pub(super) async fn settled(&self) {
-        self.writes_passed().await;
+        self.latches.passed().await;
         let last = self.last_sequence.load(Ordering::Acquire);
         if self.database.durable_sequence() < last {
             // Who waits for the same learns of the failure.
@@ -469,13 +425,6 @@ impl OpenTable {
         self.is_indexed.load(Ordering::Acquire).then(|| Arc::clone(&self.indexes.read()))
     }
 
-    /// Returns once no write is under way that began before this was called.
-    pub(super) async fn writes_passed(&self) {
-        for latch in self.latches.iter() {
-            drop(latch.lock().await);
-        }
-    }
-
     /// A row's newest applied value, past the cache. The caller holds the key's latch.
     pub(super) async fn newest_row(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
         self.database.get(key, Visibility::Applied).await
@@ -489,21 +438,6 @@ impl OpenTable {
     /// A row was applied; the caller holds its latch.
     pub(super) fn remember(&self, key: Bytes, stored: Option<Bytes>, sequence: u64) {
         self.cache.set(self.cache_scope, key, Entry { stored, sequence });
-    }
-
-    // The latches of the sizes of item collections.
-    pub(super) async fn collection_latches<'a>(
-        &self,
-        rows: impl Iterator<Item = &'a [u8]>,
-    ) -> Vec<MutexGuard<'_, ()>> {
-        let mut stripes: Vec<usize> = rows.map(|row| stripe(row) % COLLECTION_LATCHES).collect();
-        stripes.sort_unstable();
-        stripes.dedup();
-        let mut held = Vec::with_capacity(stripes.len());
-        for stripe in stripes {
-            held.push(self.collection_latches[stripe].lock().await);
-        }
-        held
     }
 
     /// How large the collection of an item is: all items of its partition with their entries in local indexes.
@@ -520,37 +454,4 @@ impl OpenTable {
     pub(super) fn database(&self) -> &Database {
         &self.database
     }
-
-    // The latches of all keys: nobody writes while they are held.
-    pub(super) async fn all_latches(&self) -> Vec<MutexGuard<'_, ()>> {
-        let mut held = Vec::with_capacity(LATCHES);
-        for latch in self.latches.iter() {
-            held.push(latch.lock().await);
-        }
-        held
-    }
-
-    // The latches of several keys, taken in their order, so that nobody waits for each other.
-    pub(super) async fn latches<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) -> Vec<MutexGuard<'_, ()>> {
-        let mut stripes: Vec<usize> = keys.map(stripe).collect();
-        stripes.sort_unstable();
-        stripes.dedup();
-        let mut held = Vec::with_capacity(stripes.len());
-        for stripe in stripes {
-            held.push(self.latches[stripe].lock().await);
-        }
-        held
-    }
-
-    fn latch(&self, key: &[u8]) -> &Mutex<()> {
-        &self.latches[stripe(key)]
-    }
-}
-
-// Stored keys begin with a kind and a hash of the partition key; the sort key needs mixing in.
-fn stripe(key: &[u8]) -> usize {
-    let hash = key.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    (hash >> 32) as usize % LATCHES
 }

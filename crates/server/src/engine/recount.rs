@@ -125,7 +125,7 @@ fn failed(table: &OpenTable, error: &StorageError) {
 
 impl OpenTable {
     async fn begin_recount(&self) -> Result<Recount, StorageError> {
-        let _held = self.all_latches().await;
+        let _held = self.latches.all().await;
         let snapshot = self.database().snapshot()?;
         let mut parts = vec![Part {
             index: None,

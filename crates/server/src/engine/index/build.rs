@@ -63,7 +63,7 @@ impl Engine {
                 IndexState::Allocating => {
                     // A write that began before the index was there may be about to be applied without an entry.
                     // Once those have passed, every later write makes its entry itself.
-                    self.open(table, None).await?.table.writes_passed().await;
+                    self.open(table, None).await?.table.latches.passed().await;
                     self.set_index_state(table, number, IndexState::Backfilling(None)).await?;
                 }
                 IndexState::Backfilling(after) => {
@@ -81,7 +81,7 @@ impl Engine {
                 }
                 IndexState::Deleting => {
                     // A write that began before may be about to make an entry.
-                    self.open(table, None).await?.table.writes_passed().await;
+                    self.open(table, None).await?.table.latches.passed().await;
                     self.clear(table, number).await?;
                     self.change_record(table, |record| without(record, number)).await?;
                 }
@@ -166,7 +166,7 @@ impl OpenTable {
         }
         drop(rows);
         let Some(last) = keys.last().map(|key| key.to_vec()) else { return Ok(None) };
-        let held = self.latches(keys.iter().map(|key| &**key)).await;
+        let held = self.latches.of_all(keys.iter().map(|key| &**key)).await;
         let Some(indexes) = self.indexes() else { return Ok(None) };
         let mut batch = Batch::new();
         let mut counting = Vec::new();

@@ -84,7 +84,7 @@ impl<'a> Upkeep<'a> {
         if self.growths.is_empty() {
             return Ok(());
         }
-        self.latches = self.table.collection_latches(self.growths.keys().map(Vec::as_slice)).await;
+        self.latches = self.table.collection_latches.of_all(self.growths.keys().map(Vec::as_slice)).await;
         for (row, growth) in &self.growths {
             let before = collection_bytes(self.table.newest_value(row).await?.as_ref())?;
             let after = before.saturating_add_signed(*growth);
