@@ -64,7 +64,8 @@ impl Engine {
                     }
                 };
             }
-            Box::pin(self.look_at_table(table)).await?;
+            // Its record is marked by whoever follows the keys, or by the opening that the key service refuses.
+            self.wipe_unusable(table);
         }
         Box::pin(self.open(table, Some(caller))).await
     }
@@ -75,7 +76,9 @@ impl Engine {
         table: &Arc<Table>,
         caller: Option<&Caller>,
     ) -> Result<Arc<Opening>, AccessError> {
-        let turn = table.turn.lock().await;
+        // Whoever has the turn may be long at the table's disk.
+        let turn = self.unless_lost(table, Arc::clone(&table.turn).lock_owned()).await?;
+        self.wipe_unusable(table);
         if let Some(opening) = table.opening() {
             drop(turn);
             // Whoever opened it did so for another caller perhaps.
@@ -89,11 +92,22 @@ impl Engine {
                 _ => Ok(opening),
             };
         }
-        self.open_in_turn(table, caller).await
+        let Some(engine) = self.me.upgrade() else { return Err(taken_over().into()) };
+        let (opened, caller) = (Arc::clone(table), caller.cloned());
+        // Beside the request, which waits no longer than the key lasts; the turn is kept until the disk has answered.
+        let opening = tokio::spawn(async move {
+            let _turn = turn;
+            engine.open_in_turn(&opened, caller.as_ref()).await
+        });
+        match self.unless_lost(table, opening).await? {
+            Ok(opening) => opening,
+            Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+            Err(_) => Err(StorageError::Unavailable("the server stops".to_owned()).into()),
+        }
     }
 
     // The caller of this holds the table's turn.
-    pub(super) async fn open_in_turn(
+    async fn open_in_turn(
         &self,
         table: &Arc<Table>,
         caller: Option<&Caller>,
@@ -161,9 +175,8 @@ impl Engine {
         )
         .await?;
         let opening = Arc::new(opening);
-        if !opening.key_is_usable() {
+        if let Some(refusal) = self.loss(&record).await {
             // The key was lost while the table was opened. Whoever follows the key waits for the turn, to say so in the record.
-            let refusal = self.refusal_now(&record);
             wipe(opening, refusal.clone());
             return Err(refusal.into());
         }

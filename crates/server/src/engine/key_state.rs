@@ -61,7 +61,8 @@ impl Engine {
         futures::stream::iter(tables).for_each_concurrent(LOOKS_MAX, look).await;
     }
 
-    fn wipe_unusable(&self, table: &Table) {
+    /// Takes what was opened with a key that cannot be used from everybody, at once.
+    pub(super) fn wipe_unusable(&self, table: &Table) {
         if !self.parts.push_key_state || self.is_remote(&table.record()) {
             return;
         }
@@ -83,14 +84,9 @@ impl Engine {
         if record.deleting || self.is_remote(&record) {
             return Ok(());
         }
-        if record.protection.manager == KeyManager::Service
-            || (self.parts.kms.check_usable(&record.protection.key_arn).is_ok()
-                && self.has_grants(&record).await)
-        {
-            return self.mark_accessible(table).await;
-        }
+        let Some(refusal) = self.loss(&record).await else { return self.mark_accessible(table).await };
         if let Some(opening) = table.take_opening(|_| true) {
-            wipe(opening, self.refusal_now(&record));
+            wipe(opening, refusal);
         }
         if record.options.passing_status(self.clock().now_millis()) == Some(PassingStatus::Creating) {
             // On the service such a table never comes to be.
@@ -124,8 +120,42 @@ impl Engine {
         self.mark_inaccessible(table, Some(why)).await
     }
 
+    /// Waits for `work` on a table as long as the table's key can be used, and refuses in the words of the key service after
+    /// that: a disk that hangs must not keep a request waiting whose answer is known. `work` that is not done is dropped.
+    pub(super) async fn unless_lost<T>(
+        &self,
+        table: &Table,
+        work: impl Future<Output = T>,
+    ) -> Result<T, AccessError> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            if let Ok(done) = tokio::time::timeout(LOSS_LOOK, &mut work).await {
+                return Ok(done);
+            }
+            let record = table.record();
+            if record.deleting {
+                return Err(AccessError::NotFound);
+            }
+            if let Some(refusal) = self.loss(&record).await {
+                return Err(refusal.into());
+            }
+        }
+    }
+
+    /// Why the table's key cannot be used now, if it cannot, where that is this process's own matter and bites at once.
+    pub(super) async fn loss(&self, record: &TableRecord) -> Option<TableKmsError> {
+        let is_own = record.protection.manager != KeyManager::Service && !self.is_remote(record);
+        if !is_own || !self.parts.push_key_state {
+            return None;
+        }
+        if let Err(refusal) = self.parts.kms.check_usable(&record.protection.key_arn) {
+            return Some(refusal);
+        }
+        (!self.has_grants(record).await).then(|| grant_missing(record))
+    }
+
     // Why the key service of this process would refuse the table's key now.
-    pub(super) fn refusal_now(&self, record: &TableRecord) -> TableKmsError {
+    fn refusal_now(&self, record: &TableRecord) -> TableKmsError {
         match self.parts.kms.check_usable(&record.protection.key_arn) {
             Err(refusal) => refusal,
             // What is left are the grants, or a key that is back already: whoever asks again learns of it.
@@ -180,5 +210,7 @@ pub(super) fn wipe(opening: Arc<Opening>, why: TableKmsError) {
 
 /// How many tables are looked at at once; their records share flushes.
 const LOOKS_MAX: usize = 32;
+/// How often whoever waits for a table looks whether its key can still be used.
+const LOSS_LOOK: Duration = Duration::from_millis(500);
 /// How long writes under way may take to become durable once their table's key is lost.
 const SETTLING_MAX: Duration = Duration::from_millis(500);

@@ -25,7 +25,7 @@ pub struct Table {
     pub(super) building: AtomicBool,
     opening: RwLock<Option<Arc<Opening>>>,
     /// Held by whoever opens or closes the table, or changes its record.
-    pub(super) turn: tokio::sync::Mutex<()>,
+    pub(super) turn: Arc<tokio::sync::Mutex<()>>,
     gone: AtomicBool,
     used_millis: AtomicI64,
     counted_millis: AtomicI64,
@@ -135,7 +135,7 @@ impl Table {
             building: AtomicBool::new(false),
             record: RwLock::new(Arc::new(record)),
             opening: RwLock::new(None),
-            turn: tokio::sync::Mutex::new(()),
+            turn: Arc::default(),
             gone: AtomicBool::new(false),
             used_millis: AtomicI64::new(0),
             counted_millis: AtomicI64::new(0),

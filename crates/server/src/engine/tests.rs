@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod hanging_disk;
 mod indexes;
 
 use std::sync::Arc;
