@@ -21,7 +21,7 @@ impl Engine {
             let engine = Arc::clone(self);
             let news = engine.parts.kms.subscribe();
             tasks.push(tokio::spawn(async move {
-                engine.look_at_tables(|_| true).await;
+                engine.look_at_tables(|_| true);
                 engine.follow_keys(news).await;
             }));
         }

@@ -8,6 +8,7 @@
 //! under another key; so whoever ends one looks at the table once more.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -25,40 +26,45 @@ use crate::storage::StorageError;
 
 impl Engine {
     /// Follows the news of keys until nobody tells any more.
-    pub(super) async fn follow_keys(&self, mut news: Receiver<KeyChange>) {
+    pub(super) async fn follow_keys(self: &Arc<Self>, mut news: Receiver<KeyChange>) {
         loop {
             match news.recv().await {
                 Ok(KeyChange { key_arn, event }) => match event {
                     KeyEvent::GrantRevoked { grant_id } | KeyEvent::GrantRetired { grant_id } => {
-                        self.look_at_tables(|of| *of.key_arn == *key_arn && of.grants.contains(&grant_id))
-                            .await;
+                        self.look_at_tables(|of| *of.key_arn == *key_arn && of.grants.contains(&grant_id));
                     }
                     KeyEvent::Enabled
                     | KeyEvent::Disabled
                     | KeyEvent::PendingDeletion
-                    | KeyEvent::Deleted => self.look_at_tables(|of| *of.key_arn == *key_arn).await,
+                    | KeyEvent::Deleted => self.look_at_tables(|of| *of.key_arn == *key_arn),
                 },
-                Err(RecvError::Lagged(_)) => self.look_at_tables(|_| true).await,
+                Err(RecvError::Lagged(_)) => self.look_at_tables(|_| true),
                 Err(RecvError::Closed) => return,
             }
         }
     }
 
-    /// Looks at the tables whose protection is of some kind.
-    pub(super) async fn look_at_tables(&self, concerned: impl Fn(&Protection) -> bool) {
-        let tables: Vec<_> =
-            self.all_tables().into_iter().filter(|table| concerned(&table.record().protection)).collect();
-        // First, and waiting for nobody, what was opened with a key that cannot be used: a table may be long at its disk.
+    /// Looks at the tables whose protection is of some kind. What was opened with a key that cannot be used is gone when
+    /// this returns; the rest is done beside, for a table may be long at its disk, and news of other keys does not wait for it.
+    pub(super) fn look_at_tables(self: &Arc<Self>, concerned: impl Fn(&Protection) -> bool) {
+        let mut tables = self.all_tables();
+        tables.retain(|table| concerned(&table.record().protection));
         for table in &tables {
             self.wipe_unusable(table);
         }
-        let look = async |table: Arc<Table>| {
-            if let Err(error) = self.look_at_table(&table).await {
-                let table = &table.record().id;
-                tracing::warn!(table, %error, "the state of the table's key could not be recorded");
-            }
+        // Who stands in line for a table judges what is so when its turn has come.
+        tables.retain(|table| !table.awaits_look.swap(true, Ordering::AcqRel));
+        let engine = Arc::clone(self);
+        let looks = async move {
+            let look = async |table: Arc<Table>| {
+                if let Err(error) = engine.look_at_table(&table).await {
+                    let table = &table.record().id;
+                    tracing::warn!(table, %error, "the state of the table's key could not be recorded");
+                }
+            };
+            futures::stream::iter(tables).for_each_concurrent(LOOKS_MAX, look).await;
         };
-        futures::stream::iter(tables).for_each_concurrent(LOOKS_MAX, look).await;
+        self.keep_task(tokio::spawn(looks));
     }
 
     /// Takes what was opened with a key that cannot be used from everybody, at once.
@@ -75,11 +81,13 @@ impl Engine {
     /// has the table follow.
     pub(super) async fn look_at_table(&self, table: &Arc<Table>) -> Result<(), StorageError> {
         if !self.parts.push_key_state || self.is_remote(&table.record()) {
+            table.awaits_look.store(false, Ordering::Release);
             return Ok(());
         }
         // Nobody is waited for before what was opened with a key that cannot be used is gone.
         self.wipe_unusable(table);
         let turn = table.turn.lock().await;
+        table.awaits_look.store(false, Ordering::Release);
         let record = table.record();
         if record.deleting || self.is_remote(&record) {
             return Ok(());

@@ -26,6 +26,8 @@ pub struct Table {
     opening: RwLock<Option<Arc<Opening>>>,
     /// Held by whoever opens or closes the table, or changes its record.
     pub(super) turn: Arc<tokio::sync::Mutex<()>>,
+    /// Whether somebody stands in line for the turn to judge the table's key.
+    pub(super) awaits_look: AtomicBool,
     gone: AtomicBool,
     used_millis: AtomicI64,
     counted_millis: AtomicI64,
@@ -136,6 +138,7 @@ impl Table {
             record: RwLock::new(Arc::new(record)),
             opening: RwLock::new(None),
             turn: Arc::default(),
+            awaits_look: AtomicBool::new(false),
             gone: AtomicBool::new(false),
             used_millis: AtomicI64::new(0),
             counted_millis: AtomicI64::new(0),

@@ -227,24 +227,30 @@ async fn r52_an_opening_whose_key_was_lost_meanwhile_is_handed_to_nobody() {
 }
 
 // More tables than are looked at at once hang at the disk when the key that they share with others is disabled. What is open
-// is wiped all the same. Nobody asks for anything.
+// is wiped all the same, and a second key's loss is followed too. Nobody asks for anything.
 #[tokio::test(start_paused = true)]
 async fn r52_tables_that_hang_keep_no_other_from_being_wiped() {
     let disk = HangingDisk::new();
     let world = world_over(&disk).await;
-    let key = world.create_key().await;
+    let (key, other_key) = (world.create_key().await, world.create_key().await);
     let mut hanging = Vec::new();
     for number in 0..40 {
         hanging.push(world.create_table(&format!("hanging-{number}"), Some(&key)).await);
     }
     let open = world.create_table("open", Some(&key)).await;
-    world.put(&open, b"a", b"1").await.unwrap();
-    let open_keys = Arc::clone(open.opening().unwrap().table.data_keys());
+    let other = world.create_table("other", Some(&other_key)).await;
+    for table in [&open, &other] {
+        world.put(table, b"a", b"1").await.unwrap();
+    }
+    let keys_of = |table: &Arc<Table>| Arc::clone(table.opening().unwrap().table.data_keys());
+    let (open_keys, other_keys) = (keys_of(&open), keys_of(&other));
     disk.hang(&hanging.iter().collect::<Vec<_>>());
     let openers: Vec<_> = hanging.iter().map(|table| spawn_read(&world, table)).collect();
     disk.holds(40).await;
     world.kms_call("DisableKey", json!({"KeyId": key})).await;
     world.eventually(|| !open_keys.is_open()).await;
+    world.kms_call("DisableKey", json!({"KeyId": other_key})).await;
+    world.eventually(|| !other_keys.is_open() && other.record().inaccessible_millis.is_some()).await;
     for opener in openers {
         refusal(opener).await;
     }
