@@ -1,6 +1,6 @@
 //! The only place that reads the system's clock and random source.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use strongroom_model::clock::Clock;
@@ -15,7 +15,8 @@ pub struct SystemClock {
     started: Instant,
     // INVARIANT (time does not go back, nor stand still): the most that the system's clock was ahead of the monotonic one.
     ahead_micros: AtomicI64,
-    told: AtomicBool,
+    // How far behind that the system's clock was when the log last told of a step.
+    told_micros: AtomicI64,
 }
 
 impl Default for SystemClock {
@@ -24,7 +25,7 @@ impl Default for SystemClock {
             offset_millis: AtomicI64::new(0),
             started: Instant::now(),
             ahead_micros: AtomicI64::new(i64::MIN),
-            told: AtomicBool::new(false),
+            told_micros: AtomicI64::new(0),
         }
     }
 }
@@ -39,14 +40,28 @@ impl SystemClock {
     fn at(&self, system_micros: i64, elapsed_micros: i64) -> i64 {
         let ahead = system_micros - elapsed_micros;
         let most = self.ahead_micros.fetch_max(ahead, Ordering::Relaxed).max(ahead);
-        if most - ahead > TOLD_MICROS && !self.told.swap(true, Ordering::Relaxed) {
-            tracing::warn!(
-                "the system's clock was put back by {} s: this server's time goes on from where it was, and is ahead until \
-                 the server is started anew",
-                (most - ahead) / 1_000_000
-            );
-        }
+        self.tell(most - ahead);
         (elapsed_micros + most) / 1000 + self.offset_millis.load(Ordering::Relaxed)
+    }
+
+    // Tells the log of each step, back and forward again, once: whether a clock that is behind stays so nobody knows.
+    fn tell(&self, behind_micros: i64) -> bool {
+        let told = self.told_micros.load(Ordering::Relaxed);
+        let is_step = (behind_micros - told).abs() > TOLD_MICROS;
+        let relaxed = Ordering::Relaxed;
+        if !is_step || self.told_micros.compare_exchange(told, behind_micros, relaxed, relaxed).is_err() {
+            return false;
+        }
+        if behind_micros > TOLD_MICROS {
+            tracing::warn!(
+                "the system's clock shows {} s less than it would have by now: this server's time goes on from where it was, \
+                 and is ahead of the system's clock until that has caught up or the server is started anew",
+                behind_micros / 1_000_000
+            );
+        } else {
+            tracing::info!("the system's clock has caught up with this server's time");
+        }
+        true
     }
 }
 
@@ -69,7 +84,7 @@ fn system_micros() -> i64 {
         .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
-/// From which difference on the log tells that the system's clock was put back.
+/// From which difference on the log tells of a step of the system's clock.
 const TOLD_MICROS: i64 = 60 * 1_000_000;
 
 #[cfg(test)]
@@ -91,5 +106,17 @@ mod tests {
         assert_eq!(clock.at(3 * day, 14 * second), 3 * 86_400_000);
         clock.advance_millis(5);
         assert_eq!(clock.at(3 * day, 14 * second), 3 * 86_400_000 + 5);
+    }
+    // An operator reads the log: each step back is told, once, whether the clock comes right again or not.
+    #[test]
+    fn each_step_of_the_systems_clock_is_told_once() {
+        let clock = SystemClock::default();
+        let told = |behind_secs: i64| clock.tell(behind_secs * 1_000_000);
+        assert!(!told(0) && !told(59), "what time servers put right is no step");
+        assert!(told(3_600) && !told(3_600) && !told(3_630));
+        assert!(told(0) && !told(0), "it was behind for a moment only");
+        assert!(told(3_600) && !told(3_600));
+        assert!(told(7_200), "further back");
+        assert!(told(3_600), "and half of it forward");
     }
 }
