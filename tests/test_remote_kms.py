@@ -2,9 +2,14 @@
 
 import base64
 import concurrent.futures
+import http.server
+import json
 import pathlib
 import signal
+import threading
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
@@ -248,6 +253,97 @@ def r25_a_refusal_is_never_bridged(pair):
     keys.start()
     keys.kms.enable_key(KeyId=key)
     tables.advance(301)
+    wait_until(lambda: error_of(get, tables, table) is None, "the table is back", 40, pause_secs=0.2)
+    assert scan_all(tables.dynamodb, table) == written
+
+
+class KeyServiceAtHand:
+    """A key service that answers as another one does, unless it is told what to answer instead."""
+
+    def __init__(self, behind):
+        self.answer = None
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(handler):
+                body = handler.rfile.read(int(handler.headers["Content-Length"]))
+                if self.answer:
+                    status, content = 400, json.dumps(dict(zip(("__type", "message"), self.answer))).encode()
+                else:
+                    request = urllib.request.Request(behind, body, dict(handler.headers), method="POST")
+                    try:
+                        with urllib.request.urlopen(request) as answer:
+                            status, content = answer.status, answer.read()
+                    except urllib.error.HTTPError as refusal:
+                        status, content = refusal.code, refusal.read()
+                handler.send_response(status)
+                handler.send_header("Content-Type", "application/x-amz-json-1.1")
+                handler.send_header("Content-Length", str(len(content)))
+                handler.end_headers()
+                handler.wfile.write(content)
+
+            def log_message(handler, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def key_service_at_hand(pair):
+    keys, tables = pair
+    at_hand = KeyServiceAtHand(keys.url)
+    tables.arguments = ["--kms-endpoint", at_hand.url]
+    tables.restart()
+    yield at_hand
+    at_hand.server.shutdown()
+    at_hand.server.server_close()
+
+
+EXPIRED = "Signature expired: 20261130T000000Z is now earlier than 20261130T004500Z (20261130T010000Z - 15 min.)"
+NOT_YET = "Signature not yet current: 20261130T020000Z is still later than 20261130T011500Z (20261130T010000Z + 15 min.)"
+WRONG_SIGNATURE = "The request signature we calculated does not match the signature you provided."
+
+
+@pytest.mark.parametrize("answer", [
+    ("InvalidSignatureException", EXPIRED), ("InvalidSignatureException", NOT_YET), ("RequestExpired", "Request has expired."),
+])
+def r25_a_clock_that_is_wrong_is_no_refusal_of_the_key(pair, key_service_at_hand, answer):
+    """The clock of one of the two is wrong for a while: the table is not lost, who has an entry is served, and the
+    others are told what is wrong."""
+    keys, tables = pair
+    _, table, written = make_table(keys, tables)
+    assert get(tables, table)["Item"]
+    key_service_at_hand.answer = answer
+    tables.advance(301)
+    assert get(tables, table)["Item"]
+    code, message = error_of(get, tables, table, access_key="AKIASOMEBODYELSE0001", retries=0)
+    assert code == "InternalServerError" and "clocks of this server and of the key service" in message, (code, message)
+    tables.advance(11 * 3600)
+    assert get(tables, table)["Item"]
+    assert describe(tables.dynamodb, table)["TableStatus"] == "ACTIVE"
+    key_service_at_hand.answer = None
+    tables.advance(2)
+    assert get(tables, table, access_key="AKIASOMEBODYELSE0001")["Item"]
+    assert scan_all(tables.dynamodb, table) == written
+
+
+@pytest.mark.parametrize("answer", [
+    ("InvalidSignatureException", WRONG_SIGNATURE),
+    ("UnrecognizedClientException", "The security token included in the request is invalid."),
+])
+def r25_a_key_service_that_does_not_know_the_server_is_obeyed(pair, key_service_at_hand, answer):
+    """The server's access key is void, or its secret another one: that is a no, and nobody is served from the cache."""
+    keys, tables = pair
+    _, table, written = make_table(keys, tables)
+    assert get(tables, table)["Item"]
+    key_service_at_hand.answer = answer
+    tables.advance(301)
+    code, message = error_of(get, tables, table)
+    assert answer[0] in message, (code, message)
+    key_service_at_hand.answer = None
     wait_until(lambda: error_of(get, tables, table) is None, "the table is back", 40, pause_secs=0.2)
     assert scan_all(tables.dynamodb, table) == written
 

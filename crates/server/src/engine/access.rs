@@ -345,8 +345,8 @@ impl Engine {
                 drop(turn);
                 Ok(opening)
             }
-            Err(TableKmsError::Unreachable(_) | TableKmsError::Storage(_))
-                if standing == Standing::RenewOrServe =>
+            Err(error)
+                if standing == Standing::RenewOrServe && !matches!(error, TableKmsError::Refused { .. }) =>
             {
                 opening.callers.unanswered(caller, self.clock().now_millis());
                 drop(turn);
@@ -408,10 +408,7 @@ fn damaged_keyring(record: &TableRecord, keyring: &Keyring, error: &TableKmsErro
 
 /// Whether a refusal is about the key, so that it holds for everybody.
 fn concerns_the_key(error: &TableKmsError) -> bool {
-    match error {
-        TableKmsError::Refused { code, .. } => code != "AccessDeniedException",
-        TableKmsError::Unreachable(_) | TableKmsError::Storage(_) => false,
-    }
+    matches!(error, TableKmsError::Refused { code, .. } if code != "AccessDeniedException")
 }
 
 pub(super) fn keyring_error(error: KeyringError) -> StorageError {

@@ -131,7 +131,6 @@ impl Engine {
     async fn retire(&self, debt: &Debt, grant_id: &str) -> Payment {
         match self.parts.table_kms.retire_grant(&debt.key_arn, grant_id, &debt.context()).await {
             Ok(()) => Payment::Done,
-            Err(TableKmsError::Unreachable(_) | TableKmsError::Storage(_)) => Payment::Unanswered,
             Err(TableKmsError::Refused { code, .. }) if code == "NotFoundException" => Payment::Done,
             // Wrong credentials, for one: what it will say when they are put right is another matter.
             Err(error @ TableKmsError::Refused { .. }) => {
@@ -139,6 +138,7 @@ impl Engine {
                     "the key service does not take a grant back");
                 Payment::Refused
             }
+            Err(_) => Payment::Unanswered,
         }
     }
 
@@ -161,9 +161,9 @@ impl Engine {
         };
         let listed = match self.parts.table_kms.table_grants(&debt.key_arn, &debt.context()).await {
             Ok(listed) => listed,
-            Err(TableKmsError::Unreachable(_) | TableKmsError::Storage(_)) => return Ok(Payment::Unanswered),
             Err(TableKmsError::Refused { code, .. }) if code == "NotFoundException" => Vec::new(),
             Err(TableKmsError::Refused { .. }) => return Ok(Payment::Refused),
+            Err(_) => return Ok(Payment::Unanswered),
         };
         let grants = listed.into_iter().filter(|grant_id| !knows(grant_id)).collect();
         let unknown = Protection { manager: KeyManager::Customer, key_arn: debt.key_arn.clone(), grants };

@@ -348,7 +348,9 @@ fn usable(caller: &Caller, metadata: KeyMetadata) -> Result<KeyDescription, KmsE
     Ok(KeyDescription { arn, manager })
 }
 
-// Refused is what the key service decided; everything else was no answer.
+// Refused is what the key service decided; everything else was no answer. It decides about this server too: credentials that
+// it does not know, or know any more, are a refusal (R25), so that whoever takes them back takes the tables away.
+// A signature that comes too late or too early says no such thing: one of the two clocks is wrong.
 fn failure<E: ProvideErrorMetadata + RequestId + std::error::Error + 'static>(
     error: &SdkError<E, HttpResponse>,
 ) -> TableKmsError {
@@ -362,9 +364,16 @@ fn failure<E: ProvideErrorMetadata + RequestId + std::error::Error + 'static>(
     if UNANSWERED.contains(&code) {
         return TableKmsError::Unreachable(format!("{code}, HTTP status {status}"));
     }
+    let message = answer.err().message().unwrap_or_default();
+    if OUT_OF_TIME.contains(&code)
+        || code == "InvalidSignatureException"
+            && OUT_OF_TIME_TEXTS.iter().any(|text| message.starts_with(text))
+    {
+        return TableKmsError::ClocksDiffer(format!("{code}: {message}"));
+    }
     TableKmsError::Refused {
         code: code.to_owned(),
-        message: answer.err().message().unwrap_or_default().to_owned(),
+        message: message.to_owned(),
         request_id: answer.err().request_id().unwrap_or_default().to_owned(),
     }
 }
@@ -402,5 +411,9 @@ const UNANSWERED: [&str; 6] = [
     "ThrottlingException",
     "RequestLimitExceeded",
 ];
+/// Codes by which it says that a request was signed too long ago, or too far ahead.
+const OUT_OF_TIME: [&str; 3] = ["RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"];
+/// The same with the code that it also has for a wrong secret key: how the texts begin.
+const OUT_OF_TIME_TEXTS: [&str; 2] = ["Signature expired:", "Signature not yet current:"];
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);

@@ -89,7 +89,7 @@ impl Kms {
                 event.response_elements = Value::Null;
                 event.request_id = request_id.as_str().into();
             }
-            Err(TableKmsError::Unreachable(_) | TableKmsError::Storage(_)) => return outcome,
+            Err(_) => return outcome,
         }
         if let Some(key_arn) = event.resources.first() {
             self.count_call(&key_arn.as_str().into(), event.name);

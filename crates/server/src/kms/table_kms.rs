@@ -141,6 +141,10 @@ pub enum TableKmsError {
     /// The key service did not answer (network, 5xx): cached keys may serve on (R25).
     #[error("the key service does not answer: {0}")]
     Unreachable(String),
+    /// The key service does not take this server's signature for the time in it. Nothing was said of the key: cached keys
+    /// may serve on (R25).
+    #[error("the clocks of this server and of the key service differ by too much: {0}")]
+    ClocksDiffer(String),
     /// The records of this process's own key service or trail cannot be written: its disk failed. Nobody said no.
     #[error(transparent)]
     Storage(#[from] StorageError),

@@ -147,6 +147,43 @@ async fn a_refusal_is_passed_on_and_silence_is_not_one() {
     assert_eq!(world.events().await.len(), recorded, "a call without an answer is no event");
 }
 
+// Either clock is wrong: the key service says nothing of the key, and is asked again without a pause. That it does not know
+// this server's credentials is another matter.
+#[tokio::test]
+async fn r25_a_signature_out_of_time_is_no_refusal() {
+    let world = World::new().await;
+    let skewed = "InvalidSignatureException";
+    let expired = "Signature expired: 20261130T000000Z is now earlier than 20261130T004500Z (20261130T010000Z - 15 min.)";
+    let not_yet = "Signature not yet current: 20261130T020000Z is still later than 20261130T011500Z (20261130T010000Z + 15 min.)";
+    let wrong = "The request signature we calculated does not match the signature you provided.";
+    let answer = |code: &str, message: &str| (400, json!({ "__type": code, "message": message }).to_string());
+    let (endpoint, _) = stub(vec![
+        answer(skewed, expired),
+        answer(skewed, not_yet),
+        answer("RequestExpired", "Request has expired."),
+        answer(skewed, wrong),
+        answer("UnrecognizedClientException", "The security token included in the request is invalid."),
+        answer("AccessDeniedException", expired),
+    ])
+    .await;
+    let kms = remote(&world, &endpoint);
+    let recorded = world.events().await.len();
+    for text in [expired, not_yet, "Request has expired."] {
+        match kms.decrypt_table_key(Some(&user()), KEY, b"x", &books()).await {
+            Err(TableKmsError::ClocksDiffer(cause)) => assert!(cause.ends_with(text), "{cause}"),
+            other => panic!("{other:?}"),
+        }
+        assert!(!kms.is_silent());
+    }
+    assert_eq!(world.events().await.len(), recorded, "a call that was not judged is no event");
+    for refused_with in [skewed, "UnrecognizedClientException", "AccessDeniedException"] {
+        match kms.decrypt_table_key(Some(&user()), KEY, b"x", &books()).await {
+            Err(TableKmsError::Refused { code, .. }) => assert_eq!(code, refused_with),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 // A network that is down must not touch tables without a customer's key.
 #[tokio::test]
 async fn the_services_own_keys_stay_here() {

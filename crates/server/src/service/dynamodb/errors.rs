@@ -62,6 +62,10 @@ impl From<TableKmsError> for ApiError {
                 let text = "Internal server error: the key service does not answer";
                 Self::new("InternalServerError", text).with_status(500).with_cause(cause)
             }
+            TableKmsError::ClocksDiffer(cause) => {
+                let text = "Internal server error: the clocks of this server and of the key service differ by too much";
+                Self::new("InternalServerError", text).with_status(500).with_cause(cause)
+            }
             // Nobody closes the key service's own store but a disk that failed.
             TableKmsError::Storage(StorageError::Closed(cause)) => StorageError::Unavailable(cause).into(),
             TableKmsError::Storage(error) => error.into(),
