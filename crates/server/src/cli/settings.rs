@@ -26,9 +26,9 @@ pub struct Given {
     /// Development: any credentials, cleartext HTTP, loopback only
     #[arg(long, env = "STRONGROOM_DEV", num_args = 0..=1, default_missing_value = "true", require_equals = true, value_parser = BoolishValueParser::new())]
     dev: Option<bool>,
-    /// Address and port to listen on; port 0 picks one [default: 127.0.0.1:8000]
+    /// Address (or `localhost`, which is 127.0.0.1) and port to listen on; port 0 picks one [default: 127.0.0.1:8000]
     #[arg(long, env = "STRONGROOM_LISTEN", value_name = "ADDRESS:PORT")]
-    listen: Option<SocketAddr>,
+    listen: Option<ListenAddress>,
     /// Data directory, or `memory:` to keep nothing [default: ./strongroom-data]
     #[arg(long, env = "STRONGROOM_DATA", value_name = "DIR|memory:")]
     data: Option<String>,
@@ -182,6 +182,40 @@ pub enum TableKeyCacheRenewal {
     Idle,
 }
 
+/// Where to listen, as it is written. Of all names only `localhost` is one: nobody is asked what it means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ListenAddress(SocketAddr);
+
+impl std::str::FromStr for ListenAddress {
+    type Err = ListenAddressError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let address = match text.rsplit_once(':') {
+            Some((host, port)) if host.eq_ignore_ascii_case("localhost") => {
+                // Digits only: a number may have a sign before it.
+                let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+                port.parse().ok().filter(|_| is_number).map(|port| SocketAddr::new(DEFAULT_LISTEN.ip(), port))
+            }
+            _ => text.parse().ok(),
+        };
+        address.map(Self).ok_or(ListenAddressError)
+    }
+}
+
+impl TryFrom<String> for ListenAddress {
+    type Error = ListenAddressError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+/// What is written is no address.
+#[derive(Debug, thiserror::Error)]
+#[error("it must be an address and a port, such as 127.0.0.1:8000 or [::1]:8000, or localhost:8000")]
+pub struct ListenAddressError;
+
 /// Why the settings do not hold together. Each text says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -264,7 +298,7 @@ impl Given {
             };
         }
         let dev = said!(dev).unwrap_or(false);
-        let listen = said!(listen).unwrap_or(DEFAULT_LISTEN);
+        let listen = said!(listen).map_or(DEFAULT_LISTEN, |ListenAddress(address)| address);
         if dev && !listen.ip().to_canonical().is_loopback() {
             return Err(SettingsError::DevNotLoopback(listen));
         }
@@ -388,7 +422,7 @@ impl Settings {
     pub fn dev(data: DataSetting) -> Self {
         let given = Given {
             dev: Some(true),
-            listen: Some(SocketAddr::new(DEFAULT_LISTEN.ip(), 0)),
+            listen: Some(ListenAddress(SocketAddr::new(DEFAULT_LISTEN.ip(), 0))),
             data: Some(data.to_string()),
             ..Given::default()
         };
@@ -444,6 +478,39 @@ mod tests {
     fn unknown_keys_of_the_file_are_refused() {
         let error = toml::from_str::<Given>("lisen = \"127.0.0.1:9000\"").unwrap_err();
         assert!(error.to_string().contains("lisen"), "{error}");
+    }
+
+    #[test]
+    fn localhost_is_the_only_name_to_listen_on() {
+        for (text, address) in [
+            ("localhost:8000", "127.0.0.1:8000"),
+            ("LocalHost:0", "127.0.0.1:0"),
+            ("0.0.0.0:9", "0.0.0.0:9"),
+            ("[::1]:9", "[::1]:9"),
+        ] {
+            let address = address.parse().unwrap();
+            assert_eq!(
+                settings(&format!("--dev=false --root-key file:k --listen {text}"), "").unwrap().listen,
+                address
+            );
+            let file = format!("listen = \"{text}\"");
+            assert_eq!(settings("--root-key file:k", &file).unwrap().listen, address, "{text}");
+        }
+        for text in [
+            "localhost",
+            "localhost:",
+            "localhost:+1",
+            "localhost:65536",
+            "localhost.:1",
+            "strongroom:8000",
+            ":80",
+            "80",
+            "",
+        ] {
+            assert!(text.parse::<ListenAddress>().is_err(), "{text}");
+            let error = toml::from_str::<Given>(&format!("listen = \"{text}\"")).unwrap_err();
+            assert!(error.to_string().contains("or localhost:8000"), "{error}");
+        }
     }
 
     #[test]
