@@ -1,6 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::ops::RangeBounds;
+use std::ops::{Bound, RangeBounds};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -5,6 +5,7 @@
 //! the first promise that does not hold ends the demonstration.
 
 mod disk;
+mod used;
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ use strongroom_seal::primitive::OsRandom;
 use super::numbers::grouped;
 use super::serve::{Claim, ServeError, Serving, stop_signal};
 use super::settings::{Given, Settings};
+use used::Used;
 
 /// Why the demonstration ended early.
 #[derive(Debug, thiserror::Error)]
@@ -389,41 +391,6 @@ fn causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// One line of the trail.
-#[derive(Debug, PartialEq, Eq)]
-struct Used {
-    time: String,
-    name: String,
-    who: String,
-    table: String,
-}
-
-impl Used {
-    fn parse(document: &str) -> Option<Self> {
-        let event: serde_json::Value = serde_json::from_str(document).ok()?;
-        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-        let identity = &event["userIdentity"];
-        let who = match (identity["userName"].as_str(), identity["invokedBy"].as_str()) {
-            (Some(user), Some(service)) => format!("{user} through {service}"),
-            (Some(user), None) => user.to_owned(),
-            (None, Some(service)) => service.to_owned(),
-            (None, None) => text(&identity["arn"]),
-        };
-        let parameters = &event["requestParameters"];
-        let in_context = |context: &serde_json::Value| text(&context["aws:dynamodb:tableName"]);
-        let mut table = in_context(&parameters["encryptionContext"]);
-        if table.is_empty() {
-            table = in_context(&parameters["constraints"]["encryptionContextSubset"]);
-        }
-        Some(Self { time: text(&event["eventTime"]), name: text(&event["eventName"]), who, table })
-    }
-
-    fn text(&self) -> String {
-        let table = if self.table.is_empty() { String::new() } else { format!("  table {}", self.table) };
-        format!("{}  {:<16} {}{table}", self.time, self.name, self.who)
-    }
-}
-
 fn search_disk(data: &std::path::Path, folder: &std::path::Path) -> Result<(), DemoError> {
     let needles = [TABLE, HASH, TITLE, ATTRIBUTE, AUTHOR, OTHER_TABLE, OTHER_HASH, VISITOR, USER];
     command(&format!("grep -raE '{}' {}", needles.join("|"), data.display()))?;
@@ -506,22 +473,6 @@ fn say(text: &str) -> Result<(), DemoError> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-
-    #[test]
-    fn an_event_is_told_in_one_line() {
-        let document = serde_json::json!({
-            "eventTime": "2026-01-02T03:04:05Z",
-            "eventName": "Decrypt",
-            "userIdentity": { "userName": "alice", "invokedBy": "dynamodb.amazonaws.com" },
-            "requestParameters": { "encryptionContext": { "aws:dynamodb:tableName": "Books" } },
-        });
-        let used = Used::parse(&document.to_string()).unwrap();
-        assert_eq!(
-            used.text(),
-            "2026-01-02T03:04:05Z  Decrypt          alice through dynamodb.amazonaws.com  table Books"
-        );
-        assert_eq!(Used::parse("no JSON"), None);
-    }
 
     /// Whoever reads it is no programmer: a sentence, and nothing of how the SDK is built.
     #[tokio::test]

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use strongroom_model::attribute::Item;
-use strongroom_model::document::Document;
-use strongroom_model::expression::{Condition, ExpressionKind};
+use strongroom_model::expression::Condition;
 
 use super::capacity::Units;
 use super::refused::Refused;
 use super::write::{self, Done, WriteParameters};
-use super::{collection_metrics, expressions, input, key, legacy, table};
+use super::{collection_metrics, input, key, table};
 use crate::auth::Caller;
 use crate::engine::{Change, Engine, Table};
 use crate::service::{Output, Request};
@@ -17,26 +16,12 @@ use crate::wire::ApiError;
 
 /// Runs DeleteItem.
 pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
-    let (key, parameters, condition) = read(&mut request.input).map_err(Refused::detected)?;
+    let (key, parameters, condition) =
+        write::read_of_whole_item(&mut request.input, "Key", |_| Ok(())).map_err(Refused::detected)?;
     let name = input::text(&request.input, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, request.operation, name)?;
     let done = delete(engine, &request.caller, &found, &parameters, &key, condition.as_ref()).await?;
     Ok(write::answer(done, parameters.capacity, name))
-}
-
-fn read(body: &mut Document) -> Result<(Item, WriteParameters, Option<Condition>), Refused> {
-    expressions::check_write_parameters(
-        body,
-        &["ConditionExpression"],
-        &["Expected", "ConditionalOperator"],
-    )?;
-    let key = input::take_item(body, "Key")?.unwrap_or_default();
-    let parameters = WriteParameters::read_of_whole_item(body)?;
-    let expected = legacy::expected(body)?;
-    let mut placeholders = expressions::placeholders(body)?;
-    let condition = expressions::condition(ExpressionKind::Condition, body, &mut placeholders)?.or(expected);
-    placeholders.check_all_used()?;
-    Ok((key, parameters, condition))
 }
 
 /// Deletes the item of this key, if the condition holds.

@@ -4,12 +4,12 @@ use bytes::Bytes;
 use serde_json::Value;
 use strongroom_model::attribute::Item;
 use strongroom_model::document::Document;
-use strongroom_model::expression::{Condition, Projection};
+use strongroom_model::expression::{Condition, ExpressionKind, Projection};
 use strongroom_model::{json, stored};
 
 use super::capacity::{self, Units, Wanted};
 use super::refused::Refused;
-use super::{collection_metrics, input};
+use super::{collection_metrics, expressions, input, legacy};
 use crate::service::Output;
 use crate::storage::StorageError;
 use crate::wire::{ApiError, ObjectWriter};
@@ -37,15 +37,6 @@ impl WriteParameters {
         }
     }
 
-    /// Reads them for PutItem and DeleteItem, which have no updated attributes to return.
-    pub fn read_of_whole_item(body: &Document) -> Result<Self, Refused> {
-        let parameters = Self::read(body);
-        if !matches!(parameters.return_values.as_str(), "NONE" | "ALL_OLD") {
-            return Err(Refused::rule("ReturnValues can only be ALL_OLD or NONE"));
-        }
-        Ok(parameters)
-    }
-
     /// Checks a condition against the item as it is.
     pub fn check(&self, condition: Option<&Condition>, before: Option<&Item>) -> Result<(), ApiError> {
         let Some(condition) = condition else { return Ok(()) };
@@ -58,6 +49,32 @@ impl WriteParameters {
             _ => failed,
         })
     }
+}
+
+/// Reads PutItem's or DeleteItem's request: the item or key that stands in `member` and passes `check`, the parameters,
+/// and the condition.
+pub fn read_of_whole_item(
+    body: &mut Document,
+    member: &str,
+    check: impl FnOnce(&Item) -> Result<(), ApiError>,
+) -> Result<(Item, WriteParameters, Option<Condition>), Refused> {
+    expressions::check_write_parameters(
+        body,
+        &["ConditionExpression"],
+        &["Expected", "ConditionalOperator"],
+    )?;
+    let item = input::take_item(body, member)?.unwrap_or_default();
+    let parameters = WriteParameters::read(body);
+    // There are no updated attributes.
+    if !matches!(parameters.return_values.as_str(), "NONE" | "ALL_OLD") {
+        return Err(Refused::rule("ReturnValues can only be ALL_OLD or NONE"));
+    }
+    check(&item)?;
+    let expected = legacy::expected(body)?;
+    let mut placeholders = expressions::placeholders(body)?;
+    let condition = expressions::condition(ExpressionKind::Condition, body, &mut placeholders)?.or(expected);
+    placeholders.check_all_used()?;
+    Ok((item, parameters, condition))
 }
 
 /// Decodes a stored item.
