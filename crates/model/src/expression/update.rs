@@ -85,14 +85,14 @@ impl Update {
         attributes::update(updates)
     }
 
-    /// Refuses to change a key attribute of the table.
+    /// Refuses to change a key attribute of the table. Of both, the partition key is told.
     pub fn check_key_attributes(&self, schema: &KeySchema) -> Result<(), ExpressionError> {
-        match self.targets().find(|path| schema.contains(path.name())) {
+        match schema.attributes().find(|key| self.targets().any(|path| path.name() == key.name)) {
             None => Ok(()),
-            Some(path) => Err(ExpressionError::new(format!(
+            Some(key) => Err(ExpressionError::new(format!(
                 "One or more parameter values were invalid: Cannot update attribute {}. \
                  This attribute is part of the key",
-                path.name()
+                key.name
             ))),
         }
     }

@@ -405,7 +405,14 @@ fn key_attributes_cannot_be_updated() {
         hash: KeyAttribute { name: "pk".into(), key_type: KeyType::S },
         range: Some(KeyAttribute { name: "sk".into(), key_type: KeyType::N }),
     };
-    for (source, name) in [("SET a = :n, pk = :s", "pk"), ("REMOVE sk", "sk"), ("ADD sk.x :n", "sk")] {
+    for (source, name) in [
+        ("SET a = :n, pk = :s", "pk"),
+        ("REMOVE sk", "sk"),
+        ("ADD sk.x :n", "sk"),
+        ("SET sk = :n, pk = :s", "pk"),
+        ("SET pk = :s, sk = :n", "pk"),
+        ("REMOVE sk SET pk = :s", "pk"),
+    ] {
         let message = format!(
             "One or more parameter values were invalid: Cannot update attribute {name}. \
              This attribute is part of the key"
