@@ -206,6 +206,42 @@ def test_pages_join_to_the_whole(run, filled, statement):
         assert items == whole["Items"], limit
 
 
+def pages_of(run, statement, **parameters):
+    pages, token = [], {}
+    while not pages or token:
+        page = run(statement, **parameters, **token)
+        pages.append(page["Items"])
+        token = {"NextToken": page["NextToken"]} if "NextToken" in page else {}
+    return pages
+
+
+def test_a_list_of_keys_is_read_ten_at_a_time(dynamodb, run):
+    # The documentation of IN: results come in pages of up to ten items, and a longer list has a NextToken.
+    one, two = create_table(dynamodb), create_table(dynamodb, sort_key=True)
+    for n in range(12):
+        dynamodb.put_item(TableName=one, Item=item(f"{n:02}"))
+        for sk in "xy":
+            dynamodb.put_item(TableName=two, Item=item(f"{n:02}", sk=sk))
+    lists = {count: ", ".join(f"'{n:02}'" for n in range(count)) for count in (10, 12, 40)}
+
+    def sizes(table, count, more="", **parameters):
+        pages = pages_of(run, f'SELECT * FROM "{table}" WHERE pk IN [{lists[count]}]{more}', **parameters)
+        found = [each["pk"]["S"] for page in pages for each in page]
+        assert found == sorted(found) and set(found) == {f"{n:02}" for n in range(min(count, 12))}
+        return [len(page) for page in pages]
+
+    assert sizes(one, 10) == [10]
+    assert sizes(one, 12) == [10, 2]
+    assert sizes(one, 40) == [10, 2, 0, 0]
+    assert sizes(one, 12, Limit=7) == [7, 3, 2]
+    assert sizes(one, 12, Limit=100) == [10, 2]
+    assert sizes(two, 12) == [20, 4]
+    assert sizes(two, 12, " AND sk = 'y'") == [10, 2]
+    assert sizes(two, 40, " AND sk > 'x'") == [10, 2, 0, 0]
+    alternatives = " OR ".join(f"pk = '{n:02}'" for n in range(12))
+    assert [len(page) for page in pages_of(run, f'SELECT * FROM "{one}" WHERE {alternatives}')] == [12]
+
+
 def test_a_page_ends_at_a_megabyte(dynamodb, run):
     name = create_table(dynamodb, sort_key=True)
     for n in range(5):

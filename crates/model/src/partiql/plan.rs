@@ -34,6 +34,8 @@ pub struct Section {
     pub range: KeyRange,
     /// The only key that can be in it, where the whole primary key is given.
     pub point: Option<Vec<u8>>,
+    /// Where IN names the partitions: which page of them. A page does not go beyond its partitions.
+    pub page: usize,
     /// The partition; none of what is not within one.
     hash: Option<Vec<KeyValue>>,
 }
@@ -41,6 +43,11 @@ pub struct Section {
 /// The most reads that one statement makes; the documentation names this
 /// bound for the partition keys of IN.
 const SECTIONS_MAX: usize = 50;
+
+/// How many of the partitions that IN names are read in one page: "Results are
+/// returned in pages of up to 10 items", says the documentation, and that a
+/// longer list has a NextToken.
+const PARTITIONS_PER_PAGE: usize = 10;
 
 /// The keys by which a table or an index is read.
 struct Keys<'a> {
@@ -161,14 +168,16 @@ impl Select {
             });
             orders.fold(Ordering::Equal, Ordering::then)
         });
+        let is_list = self.term.as_ref().is_some_and(|term| names_list(term, keys));
         let mut sections = Vec::new();
-        for hash in hashes {
+        for (number, hash) in hashes.into_iter().enumerate() {
+            let page = if is_list { number / PARTITIONS_PER_PAGE } else { 0 };
             let mut ranges = partition_ranges(&hash, &branches, keys)?;
             ranges.sort_by(|left, right| start(left).cmp(start(right)));
             if descending {
                 ranges.reverse();
             }
-            sections.extend(ranges.into_iter().map(|range| Section::new(range, hash.clone(), keys)));
+            sections.extend(ranges.into_iter().map(|range| Section::new(range, hash.clone(), page, keys)));
         }
         if sections.len() > SECTIONS_MAX {
             // Whole partitions instead, once each: the condition still filters.
@@ -176,7 +185,7 @@ impl Select {
             for section in &mut sections {
                 let Some(hash) = section.hash.clone() else { continue };
                 if let Some(range) = (keys.range_of)(&Part { hash: &hash, equal: &[], sort: None }) {
-                    *section = Section::new(range, hash, keys);
+                    *section = Section::new(range, hash, section.page, keys);
                 }
             }
         }
@@ -221,10 +230,10 @@ impl Keys<'_> {
 impl Section {
     /// A part that is not within one partition.
     pub fn of_range(range: KeyRange) -> Section {
-        Section { range, point: None, hash: None }
+        Section { range, point: None, page: 0, hash: None }
     }
 
-    fn new(range: KeyRange, hash: Vec<KeyValue>, keys: &Keys<'_>) -> Section {
+    fn new(range: KeyRange, hash: Vec<KeyValue>, page: usize, keys: &Keys<'_>) -> Section {
         let point = match (&range.0, &range.1) {
             _ if !keys.is_unique => None,
             (Bound::Included(first), _) if keys.range.is_empty() => Some(first.clone()),
@@ -236,7 +245,7 @@ impl Section {
             }
             _ => None,
         };
-        Section { range, point, hash: Some(hash) }
+        Section { range, point, page, hash: Some(hash) }
     }
 }
 
@@ -277,6 +286,15 @@ fn branches<'a>(term: &'a Term, keys: &Keys<'_>) -> Result<Option<Vec<Branch<'a>
         branches.push(branch);
     }
     Ok(Some(branches).filter(|branches| !branches.is_empty()))
+}
+
+/// Whether IN names values of the partition key.
+fn names_list(term: &Term, keys: &Keys<'_>) -> bool {
+    match term {
+        Term::In(operand, _) => keys.hash.iter().any(|attribute| is_attribute(operand, &attribute.name)),
+        Term::And(terms) | Term::Or(terms) => terms.iter().any(|term| names_list(term, keys)),
+        _ => false,
+    }
 }
 
 /// Every beginning of a partition key with every value of its next attribute.

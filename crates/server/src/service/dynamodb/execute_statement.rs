@@ -125,11 +125,13 @@ async fn read(
     let table = &opening.table;
     let mut page = Page::new(&parameters);
     let mut units = Units::default();
-    let mut next: Option<(NextToken, Bytes)> = None;
+    let mut next: Option<(NextToken, Option<Bytes>)> = None;
     let section_count = sections.len();
+    let pages: Vec<usize> = sections.iter().map(|section| section.page).collect();
     for (position, section) in sections.into_iter().enumerate().skip(usize::from(start.section)) {
         let bytes_before = page.entry_bytes;
         let this = position as u16;
+        let ends_page = pages.get(position + 1).is_some_and(|page| *page != section.page);
         if let Some(row) = section.point {
             let row = Bytes::from(row);
             let stored = table.read(&row, consistent).await?;
@@ -137,8 +139,8 @@ async fn read(
                 None => false,
                 Some(stored) => !page.take(row.clone(), &stored)?,
             };
-            if is_full && position + 1 < section_count {
-                next = Some((NextToken { section: this + 1, after: None }, row));
+            if ends_page || is_full && position + 1 < section_count {
+                next = Some((NextToken { section: this + 1, after: None }, Some(row)));
             }
         } else {
             let after = start.after.as_ref().filter(|_| this == start.section);
@@ -150,7 +152,10 @@ async fn read(
                 None => page.read(table, range, order).await?,
                 Some(index) => page.read_and_fetch(table, index, range, order, &mut units.table).await?,
             };
-            next = last_row.map(|row| (NextToken { section: this, after: Some(row.to_vec()) }, row));
+            next = last_row.map(|row| (NextToken { section: this, after: Some(row.to_vec()) }, Some(row)));
+            if next.is_none() && ends_page {
+                next = Some((NextToken { section: this + 1, after: None }, page.last_key.take()));
+            }
         }
         let read_units = size::read_units(page.entry_bytes - bytes_before, consistent);
         match index {
@@ -170,10 +175,14 @@ async fn read(
     out.push(b']');
     if let Some((next, row)) = next {
         out.extend_from_slice(format!(",\"NextToken\":\"{}\"", next.encode(binding)).as_bytes());
-        let key = key_of_row(&row)
-            .ok_or_else(|| ApiError::from(StorageError::Damaged("a stored key does not parse".to_owned())))?;
-        out.extend_from_slice(b",\"LastEvaluatedKey\":");
-        attribute_json::write_item_json(&key, &mut out);
+        // A page may have looked at no row at all.
+        if let Some(row) = row {
+            let key = key_of_row(&row).ok_or_else(|| {
+                ApiError::from(StorageError::Damaged("a stored key does not parse".to_owned()))
+            })?;
+            out.extend_from_slice(b",\"LastEvaluatedKey\":");
+            attribute_json::write_item_json(&key, &mut out);
+        }
     }
     if let Some(consumed) = parameters.capacity.of_units(reference, &units) {
         out.extend_from_slice(b",\"ConsumedCapacity\":");
