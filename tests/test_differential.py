@@ -37,4 +37,4 @@ def test_answers_are_those_of_dynamodb_local(make_server, local, kind):
 
 def test_known_differences_say_why():
     assert len({known.name for known in KNOWN}) == len(KNOWN)
-    assert all(len(known.reason) > 20 for known in KNOWN)
+    assert all(len(known.reason) > 20 and known.source for known in KNOWN)

@@ -1,7 +1,7 @@
 """The differences that there should be: where DynamoDB Local does not do what the service does.
 
-Each says why ours is the service's behaviour, and where that is written down. Where it is not, both answers refuse the same
-requests or hold the same items, and only words or their order differ. A difference that none of these explains fails the test.
+Each says why ours is the service's behaviour, and where that is written down. Where nothing was found, the source says so, and what
+ours rests on instead. A difference that none of these explains fails the test.
 """
 
 import dataclasses
@@ -11,8 +11,8 @@ from collections.abc import Callable
 from .answers import difference
 from .levels import (
     INVALID, KEY_CONDITION_TEXTS, PRIMARY_KEY_WANTED, REQUEST_TEXTS, UPDATE_MISTAKES, VALIDATION, VALUE_TEXTS,
-    another_order, any_of, batch_texts, deleted_indexes, deletes, empty_query, errors, failed_items, last_page,
-    more_items, names_twice, of_removal, of_step, of_the_older_checks, other_text, pages_of_statements, plain_bounds,
+    another_order, any_of, batch_texts, chains_equations, deleted_indexes, deletes, empty_query, errors, failed_items, last_page,
+    looks_into_binaries, more_items, names_twice, of_removal, of_step, of_the_older_checks, other_text, pages_of_statements, plain_bounds,
     plain_numbers, resorted, sum_of_units, tables_of_refused, two_mistakes, units, unused_definitions, without,
 )
 
@@ -47,6 +47,8 @@ def explanation(step, ours, theirs) -> tuple:
 TOO_MANY = "Number of parameters in request and statement don't match."
 ALTERNATOR, DYNALITE, CONFORMANCE = "ScyllaDB, test/alternator", "dynalite, test", "nubo-db/dynamodb-conformance"
 USAGE_NOTES = "AWS, DynamoDB local usage notes"
+# Records of the controllers for Kubernetes, taken from the service in 2026-10, finding by finding.
+QUIRKS = "ack-api-quirks, dynamodb"
 KNOWN = [
     Known(
         "an update that only removes makes an item",
@@ -59,6 +61,15 @@ KNOWN = [
         "Writes say that they detected an error, and no operation but Scan names the value that is not valid.",
         "paritysuite/dynamodb-conformance, captured in 2026-09 and 2026-10: docs/decisions/error-texts-of-us-east-1.md",
         of_the_older_checks,
+    ),
+    Known(
+        "writes say which expression they miss",
+        "Values without an expression are refused by writes in fewer words. Only PutItem's were captured; UpdateItem and DeleteItem "
+        "pass the same new checks.",
+        "paritysuite/dynamodb-conformance, captures/cross-region-latest.json of 2026-09-20, us-east-1: b_put_eav_no_expr",
+        errors(operation="PutItem|UpdateItem|DeleteItem",
+               ours=f"{VALIDATION}(1 validation error detected: )?ExpressionAttributeValues can only be specified when using expressions",
+               theirs=f"{VALIDATION}ExpressionAttributeValues can only be specified when using expressions: .* null"),
     ),
     Known(
         "constraints of the service model have other texts",
@@ -153,7 +164,8 @@ KNOWN = [
     ),
     Known(
         "a read with several mistakes tells another first",
-        "The service looks at the starting key, then at the projection's paths, then whether the filter names a key attribute, then "
+        "The service looks at the operators on key attributes and at the starting key, then at the projection's paths, then whether "
+        "the filter names a key attribute, then "
         "at what the index has, and last at the filter's paths. Where a filter and a projection both want what an index lacks, the "
         "order is not known.",
         "dynalite, actions/query.js and actions/scan.js",
@@ -237,7 +249,8 @@ KNOWN = [
     Known(
         "bounds are told as Java objects, and as they were spelt",
         "Bounds in a message are told as the values that they are.",
-        "",
+        f"ExtendDB/extenddb#99 and {DYNALITE}/query.js, for strings and numbers; no source found for a binary, told in base64 as "
+        "requests have it, nor for a number in another spelling, which the service gives back in its own everywhere else",
         lambda step, ours, theirs: ({}, {}) if "bound operand: AttributeValue" in theirs.get("Error", "")
         and plain_bounds(ours.get("Error", "")) == plain_bounds(theirs["Error"]) else None,
     ),
@@ -310,15 +323,17 @@ KNOWN = [
         errors(ours=f"{VALIDATION}{REQUEST_TEXTS}", theirs=".*"),
     ),
     Known(
-        "a SELECT with a limit has other pages",
-        "Where a SELECT by several keys ends its pages is not recorded; the items are the same.",
-        "",
+        "a SELECT has other pages",
+        "A page evaluates as many items as the limit says, and ten keys of a list; the items are the same.",
+        "AWS, API reference of ExecuteStatement: Limit; developer guide: PartiQL operators, IN; no source found for a token after an item that the whole key names, where "
+        "nothing can follow and ours has none",
         pages_of_statements,
     ),
     Known(
         "unused names are told in another order",
-        "Names of one hash bucket are told in the order of the alphabet.",
-        "",
+        "Names are told in the order of a hash table; those of one bucket in the order of the alphabet.",
+        f"{DYNALITE}/updateItem.js, which takes names in either order; no source found for the order in one bucket, which happens "
+        "to two names of equal hash: a request's order is not kept here",
         another_order("unused in expressions: keys: ", ", "),
     ),
     Known(
@@ -335,8 +350,8 @@ KNOWN = [
     ),
     Known(
         "an index is being deleted for longer",
-        "Another change of indexes is refused while an index is being deleted, which is not for long.",
-        "",
+        "Another change of indexes is refused while an index is being deleted: some seconds on the service, a moment here.",
+        f"{QUIRKS}: DDB-TABLE-159 (refused so while an index is CREATING or DELETING), DDB-TABLE-376 (gone after 4.6 s)",
         errors(ours=None, theirs="LimitExceededException: Subscriber limit exceeded: Only 1 online index .*", operation="UpdateTable"),
     ),
     Known(
@@ -347,14 +362,14 @@ KNOWN = [
     ),
     Known(
         "an index stays DELETING",
-        "The index is gone in time; DynamoDB Local sometimes goes on telling of it.",
-        "",
+        "The index is gone in time, on the service after 2.6 to 5.1 s; DynamoDB Local sometimes goes on telling of it.",
+        f"{QUIRKS}: DDB-TABLE-148, DDB-TABLE-376",
         deleted_indexes,
     ),
     Known(
         "another key attribute is told first",
-        "An update of both key attributes is refused for the partition key.",
-        "",
+        "An update of both key attributes is refused for the partition key, in whatever order AttributeUpdates has them.",
+        "dynalite, db/index.js: validateUpdates",
         errors(ours=f"{VALIDATION}{INVALID}Cannot update attribute .* This attribute is part of the key",
                theirs=f"{VALIDATION}{INVALID}Cannot update attribute .* This attribute is part of the key"),
     ),
@@ -424,14 +439,15 @@ KNOWN = [
     ),
     Known(
         "DynamoDB Local fails",
-        "An InternalFailure is no answer to compare with.",
-        "",
+        "An InternalFailure is no answer to compare with. It comes to an UpdateItem that returns what it updated but updates nothing, "
+        "to ORDER BY under a whole key, and to IS MISSING of a key attribute of an index.",
+        "AWS, developer guide: error handling (HTTP 500 is the server's fault), and API reference of UpdateItem, where no update is required",
         any_of(errors(ours=None, theirs="InternalFailure: .*"), errors(ours=".*", theirs="InternalFailure: .*")),
     ),
     Known(
         "items with equal sort keys of an index have another order",
-        "Their order is nowhere said; it shows where a read begins at a key that no page ended with.",
-        "",
+        "Their order is not defined; it shows where a read begins at a key that no page ended with.",
+        f"{ALTERNATOR}: test_gsi_query_exclusivestartkey, and what it found on the service",
         of_step(lambda step, ours: {"IndexName", "ExclusiveStartKey"} <= set(step.body), lambda step, ours, theirs:
                 ({}, {}) if "Error" not in ours and "Error" not in theirs else None),
     ),
@@ -442,9 +458,17 @@ KNOWN = [
         errors(ours=None, theirs=f"{VALIDATION}{KEY_CONDITION_TEXTS}", operation="ExecuteStatement"),
     ),
     Known(
+        "a key of an index of another type has another text",
+        "The key attribute is named, of an index as of a table.",
+        "floci-io/floci#3798, compared with the service, for tables; no source found for indexes",
+        errors(ours=f"{VALIDATION}Key attribute's data type should match its data type in table's schema: Key .*",
+               theirs=f"{VALIDATION}{INVALID}Condition parameter type does not match schema type", operation="ExecuteStatement"),
+    ),
+    Known(
         "a statement with several mistakes tells another first",
-        "Which is told first is not recorded.",
-        "",
+        "What cannot be read as a statement at all is told before the types of operands and keys.",
+        "No source found for a statement with several mistakes; ours does as the service does with expressions, which are read before the "
+        "table is looked at",
         any_of(errors(ours=f"{VALIDATION}.*", theirs=f"{VALIDATION}({KEY_CONDITION_TEXTS}|Incorrect operand type.*)",
                       operation="ExecuteStatement"),
                batch_texts(".+", "Incorrect operand type.*")),
@@ -473,7 +497,8 @@ KNOWN = [
         "an update with several mistakes tells another first",
         "Each action is worked out in turn: its place, then its value. What it would make of an index's key comes first where the "
         "request tells that.",
-        "",
+        "dynalite, db/index.js: validateUpdates (index keys before the item is read), actions/updateItem.js (then values, then places); no "
+        "source found for several mistakes in one update: DynamoDB Local looks at all places first",
         any_of(errors(operation="UpdateItem|ExecuteStatement", ours=f"{VALIDATION}{UPDATE_MISTAKES}",
                       theirs=f"({VALIDATION}{UPDATE_MISTAKES}|ConditionalCheckFailedException: .*)"),
                batch_texts(UPDATE_MISTAKES, f"({UPDATE_MISTAKES}|The conditional request failed)")),
@@ -481,8 +506,22 @@ KNOWN = [
     Known(
         "an absent index is not named",
         "The index and its table are named.",
-        "",
+        f"{QUIRKS}: DDB-TABLE-380, DDB-TABLE-456 (gsi_update_odt_empty_ghost, captured on 2026-10-09)",
         errors(ours="ResourceNotFoundException: Requested resource not found: Index .*",
                theirs="ResourceNotFoundException: Requested resource not found", operation="UpdateTable"),
+    ),
+    Known(
+        "an equation of an equation is two conditions, or assigns its outcome",
+        "`a = 1 = b = 2` compares outcomes and asks for no key, and SET takes no equations.",
+        "AWS, developer guide: PartiQL UPDATE (SET takes a value, or one of the named operations); no source found for equations of "
+        "equations in WHERE, which PartiQL reads from the left",
+        of_step(lambda step, ours: chains_equations(step),
+                lambda step, ours, theirs: ({}, {}) if step.operation in ("ExecuteStatement", "BatchExecuteStatement") else None),
+    ),
+    Known(
+        "parameters from before expressions look into binaries as if they were texts",
+        "A binary contains what is a part of its bytes; for DynamoDB Local every byte that is no UTF-8 is like every other.",
+        "AWS, API reference of Condition: ComparisonOperator, CONTAINS",
+        of_step(looks_into_binaries, lambda step, ours, theirs: ({}, {})),
     ),
 ]

@@ -18,7 +18,8 @@ KEY_CONDITION_TEXTS = ("(One or more parameter values were invalid: Condition pa
                        "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty .*)")
 # What can be told from a request alone, but for its values and expressions.
 REQUEST_TEXTS = (
-    "(The Segment parameter is zero-based.*|(Must|Cannot) specify the AttributesToGet.*|KeyConditionExpressions cannot have conditions on nested .*|"
+    "(The Segment parameter is zero-based.*|Can not use both expression and non-expression parameters in the same request: .*|"
+    "(Must|Cannot) specify the AttributesToGet.*|KeyConditionExpressions cannot have conditions on nested .*|"
     "ALL_PROJECTED_ATTRIBUTES can be used only.*|ConditionalOperator can only be used.*|"
     "The BETWEEN condition was provided a range.*|Either the KeyConditions or .*|Conditions can be of length 1 or 2 only|"
     "One or more parameter values were invalid: (AttributeValues inside|Invalid number of argument|ComparisonOperator|Cannot update attribute|"
@@ -220,6 +221,7 @@ def resorted(answer):
 UPDATE_MISTAKES = (
     "(One or more parameter values were invalid: Type mismatch for Index Key .*|"
     "The update expression attempted to update the secondary index key to unsupported type|"
+    "One or more parameter values are not valid. The update expression attempted to update a secondary index key .*|"
     "The provided expression refers to an attribute that does not exist in the item|"
     "The document path provided in the update expression is invalid for update|"
     "An operand in the update expression has an incorrect data type|"
@@ -228,7 +230,7 @@ UPDATE_MISTAKES = (
 # What a read can be refused for once it is parsed, in the service's order.
 READ_MISTAKES = [
     f"{INVALID}(Size of hashkey has exceeded|Aggregated size of all range keys).*",
-    "The provided starting key is invalid.*", "The provided starting key (is outside|does not match).*", "The query can return at most one row and cannot be restarted",
+    "Attempted conditional constraint is not an indexable operation", "The provided starting key is invalid.*", "The provided starting key (is outside|does not match).*", "The query can return at most one row and cannot be restarted",
     r"Key attributes must be scalars.* Key: .*", r"Key attributes must be scalars.* IndexKey: .*",
     ".* can only contain non-primary key attributes.*", ".*Select type ALL_ATTRIBUTES is not supported.*",
     "One or more parameter values were invalid: Global secondary index .* does not project .*",
@@ -354,6 +356,17 @@ def names_twice(statement) -> bool:
     source, _, where = statement.partition(" WHERE ")
     names = re.findall('"([^"]+)"', where)
     return '"."' in source and len(set(names)) < len(names)
+
+
+def chains_equations(step) -> bool:
+    """Whether a statement has an equation on one side of another."""
+    statements = [step.body.get("Statement"), *(each.get("Statement") for each in step.body.get("Statements", []))]
+    return any(re.search(r"= \(?(\?|'[^']*'|[^ ]+)\)? = ", str(statement)) for statement in statements)
+
+
+def looks_into_binaries(step, ours) -> bool:
+    """Whether a parameter from before expressions asks what a binary value contains."""
+    return re.search(r"'ComparisonOperator': '(NOT_)?CONTAINS', 'AttributeValueList': \[\{'B': ", str(step.body)) is not None
 
 
 def more_items(step, ours, theirs):
