@@ -69,14 +69,14 @@ async fn a_call_under_way_keeps_no_place_for_unpacking() {
     packer.write_all(b"{}").unwrap();
     let packed = packer.finish().unwrap();
     let begun = Instant::now();
-    let slow = (0..10).map(|_| {
+    let slow = (0..100).map(|_| {
         let sent = request("DynamoDB_20120810.ListTables", &[("content-encoding", "gzip")], packed.clone());
         exchange(server.address(), false, sent)
     });
     for (status, _, _) in futures::future::join_all(slow).await {
         assert_eq!(status, StatusCode::OK);
     }
-    assert!(begun.elapsed() < Duration::from_secs(2), "one after the other would take three seconds");
+    assert!(begun.elapsed() < Duration::from_secs(20), "one after the other would take thirty seconds");
     server.stop().await;
 }
 
@@ -271,7 +271,8 @@ fn little_memory() -> Limits {
 /// Who announces much and sends nothing takes nothing from others.
 #[tokio::test]
 async fn announced_bodies_hold_no_memory() {
-    let server = start(little_memory()).await;
+    // Nobody is given up in the time of this test.
+    let server = start(Limits { share_timeout: Duration::from_secs(50), ..little_memory() }).await;
     let mut silent = Vec::new();
     for _ in 0..100 {
         let mut raw = Raw::connect(server.address()).await;
@@ -282,8 +283,7 @@ async fn announced_bodies_hold_no_memory() {
     let large = format!(r#"{{"TableName":"ttt"{}}}"#, " ".repeat(300_000));
     let sent = request("DynamoDB_20120810.DescribeTable", &[], large);
     assert_eq!(exchange(server.address(), false, sent).await.0, StatusCode::OK);
-    // Less than the look that makes slow ones go.
-    assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     drop(silent);
     server.stop().await;
 }
