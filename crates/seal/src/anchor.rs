@@ -24,7 +24,7 @@ pub const FOLDER: &str = "anchor";
 pub struct Anchor {
     /// The number of its newest manifest.
     pub manifest_id: u64,
-    /// The number of the newest object of its log.
+    /// The number of the object up to which its log must be there, as far as it is in no sorted run.
     pub log_id: u64,
 }
 

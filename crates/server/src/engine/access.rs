@@ -196,6 +196,7 @@ impl Engine {
         let store = SealedStore::new(self.store(), Arc::clone(&data_keys), Arc::clone(&self.parts.random));
         let cache = Arc::clone(&self.parts.block_cache);
         let place = &self.parts.place;
+        place.check_folder(&record.folder())?;
         // One that is never empty and is gone is not made anew: what is put back would find it in its place.
         let folders = if record.manifest_id == 0 { FOLDERS } else { FOLDERS_MAYBE_EMPTY };
         place

@@ -50,7 +50,8 @@ pub struct TableRecord {
     /// The newest manifest's number when the table was last opened or closed: a store that has only older ones
     /// was rolled back.
     pub manifest_id: u64,
-    /// The newest object of its log then: unless all of it is in sorted runs, a store without it has lost its log's end.
+    /// The object up to which its log must be there: unless all of it is in sorted runs, a store without it has lost its
+    /// log's end.
     #[serde(default)]
     pub log_id: u64,
     /// When its key was changed in the last 24 hours, milliseconds since the Unix epoch.

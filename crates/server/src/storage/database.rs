@@ -5,7 +5,7 @@
 //! somebody waits and the last one has finished, so an idle database does nothing.
 
 use std::ops::Bound;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -43,6 +43,8 @@ pub struct Database {
     cache_scope: u64,
     // The number of the log's object that this opening has written, or a lower one.
     opened_log_id: u64,
+    // How far it had come when it was closed.
+    closed: OnceLock<Seen>,
 }
 
 /// Rows to write together: all become visible and durable at once, or none.
@@ -235,6 +237,7 @@ impl Database {
             cache,
             cache_scope,
             opened_log_id,
+            closed: OnceLock::new(),
         })
     }
 
@@ -304,8 +307,11 @@ impl Database {
         }
     }
 
-    /// How far the database has come, durably and as far as this opening knows; it only grows.
+    /// How far the database has come, durably and as far as this opening knows.
     pub fn seen(&self) -> Seen {
+        if let Some(closed) = self.closed.get() {
+            return *closed;
+        }
         let manifest = self.db.manifest();
         // Each opening writes an object into the log, after the last one that was there.
         let log_id = manifest.next_wal_sst_id().saturating_sub(1).max(self.opened_log_id);
@@ -336,6 +342,10 @@ impl Database {
         self.close_with(Some(FlushType::MemTable)).await?;
         // Maintenance works while a database is open; one that is open for seconds only would never be collected.
         maintenance::collect(&self.path, &self.store, &self.doors).await;
+        // Maintenance stores manifests too. With this one all is in sorted runs, and nothing of the log is needed.
+        if let Ok(Some(closed)) = write_ahead_log::stored(&self.path, &self.store, &self.doors).await {
+            self.closed.get_or_init(|| closed);
+        }
         Ok(())
     }
 

@@ -1,7 +1,6 @@
 //! A database as it lies in the store, read without opening it: nothing is written, and nobody is fenced.
 
 use std::collections::BTreeSet;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use slatedb::{DbReader, DbReaderMode, PathResolver, VersionedManifest};
 
 use super::StorageError;
 use super::database::prefix_range;
-use super::write_ahead_log;
+use super::write_ahead_log::{self, Needed, Seen};
 
 /// What the newest manifest of a database says must be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,19 +24,18 @@ pub struct Layout {
     pub sorted_runs: BTreeSet<Path>,
     /// Those of the others, which nobody needs once whoever made the checkpoint is gone.
     pub held_runs: BTreeSet<Path>,
-    /// Numbers of the log's objects whose rows are in no sorted run yet, as far as they are known;
-    /// there may be later ones. Empty if there is none.
-    pub log: RangeInclusive<u64>,
+    /// What must be there of the log.
+    pub log: Needed,
 }
 
-/// Reads the layout of the database at `path` of `store`, whose log has reached `seen_log_id`; `None` if there is no
+/// Reads the layout of the database at `path` of `store`, which has come as far as it was `seen`; `None` if there is no
 /// manifest.
 ///
 /// Whoever calls this makes sure that nobody writes meanwhile.
 pub async fn layout(
     path: &str,
     store: Arc<dyn ObjectStore>,
-    seen_log_id: u64,
+    seen: Seen,
 ) -> Result<Option<Layout>, StorageError> {
     let admin = Admin::builder(path, store).build();
     let Some(newest) = admin.read_manifest(None).await? else { return Ok(None) };
@@ -54,7 +52,7 @@ pub async fn layout(
         }
         manifests.insert(checkpoint.manifest_id);
     }
-    let log = write_ahead_log::needed(&newest, seen_log_id);
+    let log = write_ahead_log::needed(&newest, seen);
     Ok(Some(Layout { manifests, sorted_runs, held_runs, log }))
 }
 
@@ -99,7 +97,7 @@ mod tests {
     use slatedb::config::CheckpointOptions;
 
     use super::*;
-    use crate::storage::{Batch, BlockCache, Database, Doors, Seen};
+    use crate::storage::{Batch, BlockCache, Database, Doors};
 
     // A compaction leaves its checkpoint behind, and the collection has rightly taken log objects that only the
     // checkpoint's manifest starts from.
@@ -118,14 +116,17 @@ mod tests {
         };
         write(1).await;
         let admin = Admin::builder("db", Arc::clone(&store)).build();
-        let first = layout("db", Arc::clone(&store), 0).await.unwrap().unwrap();
+        let first = layout("db", Arc::clone(&store), Seen::default()).await.unwrap().unwrap();
         admin.create_detached_checkpoint(&CheckpointOptions::default()).await.unwrap();
         write(2).await;
         write(3).await;
-        let newest = layout("db", Arc::clone(&store), 0).await.unwrap().unwrap();
+        let newest = layout("db", Arc::clone(&store), Seen::default()).await.unwrap().unwrap();
         assert_eq!((first.manifests.len(), newest.manifests.len()), (1, 2));
-        assert!(newest.log.start() > first.log.start() && newest.held_runs.is_subset(&newest.sorted_runs));
-        for number in *first.log.start()..*newest.log.start() {
+        assert!(
+            newest.log.numbers.start() > first.log.numbers.start()
+                && newest.held_runs.is_subset(&newest.sorted_runs)
+        );
+        for number in *first.log.numbers.start()..*newest.log.numbers.start() {
             let collected = Path::from(write_ahead_log::object("db", number));
             assert!(store.delete(&collected).await.is_ok(), "{number}");
         }

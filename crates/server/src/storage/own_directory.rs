@@ -27,6 +27,8 @@ use object_store::{
 use rustix::fs::{AtFlags, Mode, OFlags};
 use slatedb_common::retry::NonRetryable;
 
+use super::names;
+
 /// The store of one directory.
 #[derive(Debug)]
 pub struct OwnDirectory {
@@ -107,6 +109,37 @@ impl OwnDirectory {
         }
     }
 
+    /// Whether there is a folder of this name.
+    pub fn has_folder(&self, folder: &str) -> bool {
+        self.root.join(folder).is_dir()
+    }
+
+    /// The first folder found below `prefix` that has the name of an object.
+    pub fn folder_for_object(&self, prefix: &str) -> io::Result<Option<String>> {
+        let entries = match fs::read_dir(self.root.join(prefix)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let entry = entry?;
+            let file_type = entry.file_type()?;
+            if file_type.is_file() || !(file_type.is_dir() || entry.path().is_dir()) {
+                continue;
+            }
+            let path = format!("{prefix}/{}", entry.file_name().to_string_lossy());
+            if names::kind(&path).is_some() {
+                return Ok(Some(path));
+            }
+            if names::is_folder(&path)
+                && let Some(found) = self.folder_for_object(&path)?
+            {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
     fn check(&self) -> Result<()> {
         match identity(&self.root) {
             Ok(identity) if identity == self.identity => Ok(()),
@@ -146,6 +179,16 @@ fn check_written(opened: &OwnedFd, location: &Path) -> Result<()> {
              meanwhile; put it back, or restart the server"
         ))),
     }
+}
+
+// What an operating system or a person has put between the objects is none: it is not listed, so nobody tries to open it.
+fn only_ours(listed: BoxStream<'static, Result<ObjectMeta>>) -> BoxStream<'static, Result<ObjectMeta>> {
+    let kept = |found: &Result<ObjectMeta>| std::future::ready(found.as_ref().map_or(true, is_ours));
+    listed.filter(kept).boxed()
+}
+
+fn is_ours(object: &ObjectMeta) -> bool {
+    names::kind(object.location.as_ref()).is_some()
 }
 
 fn final_error(text: String) -> object_store::Error {
@@ -230,7 +273,7 @@ impl ObjectStore for OwnDirectory {
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
         match self.check() {
-            Ok(()) => self.inner.list(prefix),
+            Ok(()) => only_ours(self.inner.list(prefix)),
             Err(error) => stream::once(async move { Err(error) }).boxed(),
         }
     }
@@ -241,14 +284,16 @@ impl ObjectStore for OwnDirectory {
         offset: &Path,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
         match self.check() {
-            Ok(()) => self.inner.list_with_offset(prefix, offset),
+            Ok(()) => only_ours(self.inner.list_with_offset(prefix, offset)),
             Err(error) => stream::once(async move { Err(error) }).boxed(),
         }
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         self.check()?;
-        self.inner.list_with_delimiter(prefix).await
+        let mut listed = self.inner.list_with_delimiter(prefix).await?;
+        listed.objects.retain(is_ours);
+        Ok(listed)
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {

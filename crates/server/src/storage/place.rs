@@ -19,6 +19,7 @@ use object_store::memory::InMemory;
 use rustix::fs::{FlockOperation, flock};
 
 use super::doors::Doors;
+use super::error::StorageError;
 
 /// What the setting `data` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,6 +169,25 @@ impl Place {
     /// Makes what is missing of `folders` in the folder `prefix`, which must be there, before a database is opened in it.
     pub fn mend_folders(&self, prefix: &str, folders: &[&str]) -> io::Result<()> {
         self.own.as_ref().map_or(Ok(()), |own| own.mend_folders(prefix, folders))
+    }
+
+    /// Whether there is a folder of this name; always where there are no folders.
+    pub fn has_folder(&self, folder: &str) -> bool {
+        self.own.as_ref().is_none_or(|own| own.has_folder(folder))
+    }
+
+    /// Looks for a folder that lies in `folder`, or in a folder of it, under the name of an object. The local store does
+    /// not list it, and can neither read nor write what should be in its place.
+    pub fn check_folder(&self, folder: &str) -> Result<(), StorageError> {
+        let Some(own) = &self.own else { return Ok(()) };
+        let found = own.folder_for_object(folder);
+        match found.map_err(|error| StorageError::Unavailable(error.to_string()))? {
+            Some(path) => Err(StorageError::Damaged(format!(
+                "`{path}` is a folder, and an object should be there; move the folder away, and restore the object from a \
+                 backup if there was one"
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// Removes what is left of a folder whose objects are deleted.

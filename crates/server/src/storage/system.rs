@@ -18,7 +18,6 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use futures::StreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use strongroom_model::clock::{Clock, Random};
@@ -34,6 +33,7 @@ use super::database::{Database, Order, Visibility};
 use super::doors::Doors;
 use super::error::StorageError;
 use super::place::Place;
+use super::remains::{Remains, Standing};
 use super::write_ahead_log::Seen;
 
 /// The system store; cheap to clone.
@@ -58,15 +58,13 @@ pub enum SystemError {
     /// There is data, but no root key that opens it.
     #[error("the data place holds data but no root key: restore the folder `store/root` from a backup")]
     RootMissing,
-    /// There is a root key, but no keyring that goes with it.
-    #[error("the data place holds data but the system store has no keyring: restore `store/system/keyring`")]
-    KeyringMissing,
     /// There is what only a system store that was there can have left.
     #[error(
-        "the system store is gone: the data place holds what was written after it, but nothing in `store/system`; put \
-         that folder back, or restore the whole data directory from one backup"
+        "the system store is gone, or a part of it: the data place holds what was written after it, but nothing in {}; put \
+         back what is missing, or restore the whole data directory from one backup",
+        listed(.0)
     )]
-    StoreMissing,
+    StoreMissing(Vec<&'static str>),
     /// The operating system.
     #[error("cannot make the folders of the system store: {0}")]
     Folders(#[from] std::io::Error),
@@ -77,11 +75,6 @@ pub enum SystemError {
 
 /// The system store's folder and name.
 pub const FOLDER: &str = "system";
-
-/// Where the tables' stores lie, a folder each.
-const TABLES: &str = "tables";
-const LOG: &str = "system/wal";
-const MANIFESTS: &str = "system/manifest";
 
 /// Where the key service keeps the material of its keys, an object each.
 pub const MATERIALS: &str = "system/materials";
@@ -99,6 +92,9 @@ impl SystemStore {
         clock: &dyn Clock,
         random: &Arc<dyn Random>,
     ) -> Result<Self, SystemError> {
+        for folder in ["root", anchor::FOLDER, FOLDER] {
+            place.check_folder(folder)?;
+        }
         let (root, data_keys) = match Self::keys(place, provider).await? {
             Some(keys) => {
                 place.mend_folders(FOLDER, FOLDERS_MAYBE_EMPTY)?;
@@ -177,27 +173,18 @@ impl SystemStore {
 
     // The root key and the keys of the system store of `place`, or none where there is no system store yet.
     async fn keys(place: &Place, provider: &Provider) -> Result<Option<(RootKey, DataKeys)>, SystemError> {
-        let keyring = Self::keyrings(place).latest().await?;
         let root = RootStore::new(Arc::clone(&place.store)).open(provider).await?;
-        let anchored = holds_any(place, anchor::FOLDER).await?;
-        // A table is made once the system store is there and anchored.
-        let was_there = anchored || holds_any(place, TABLES).await?;
-        match (root, keyring) {
-            (None, Some(_)) => Err(SystemError::RootMissing),
-            (None, None) if was_there => Err(SystemError::RootMissing),
-            (None, None) => Ok(None),
-            // The anchor knows better than this what the log must hold.
-            (Some(_), Some(_)) if was_there && !anchored && !holds_any(place, LOG).await? => {
-                Err(SystemError::StoreMissing)
-            }
-            (Some(root), Some(keyring)) => {
+        match (Remains::of(place).await?.standing(root.is_some()), root) {
+            (Standing::RootLost, _) | (Standing::There, None) => Err(SystemError::RootMissing),
+            (Standing::Lost(missing), _) => Err(SystemError::StoreMissing(missing)),
+            // A first start that was interrupted between its first two steps has written nothing else.
+            (Standing::New, _) => Ok(None),
+            (Standing::There, Some(root)) => {
+                let keyring = Self::keyrings(place).latest().await?;
+                let keyring = keyring.ok_or_else(|| SystemError::StoreMissing(vec!["system/keyring"]))?;
                 let data_keys = keyring.open(&root.store_key(&store_id()))?;
                 Ok(Some((root, data_keys)))
             }
-            (Some(_), None) if holds_any(place, MANIFESTS).await? => Err(SystemError::KeyringMissing),
-            (Some(_), None) if was_there => Err(SystemError::StoreMissing),
-            // A first start that was interrupted between its two steps has written nothing else.
-            (Some(_), None) => Ok(None),
         }
     }
 
@@ -232,12 +219,9 @@ impl SystemStore {
     }
 }
 
-async fn holds_any(place: &Place, folder: &str) -> Result<bool, StorageError> {
-    match place.store.list(Some(&Path::from(folder))).next().await {
-        Some(Ok(_)) => Ok(true),
-        Some(Err(error)) => Err(StorageError::of_object(&error)),
-        None => Ok(false),
-    }
+// `store/system/wal` and `store/anchor`
+fn listed(missing: &[&str]) -> String {
+    missing.iter().map(|path| format!("`store/{path}`")).collect::<Vec<_>>().join(" and ")
 }
 
 impl From<Anchor> for Seen {

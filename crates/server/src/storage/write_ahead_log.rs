@@ -4,14 +4,16 @@
 //! object was lost, the rows of everything behind it would be lost too, without an error, and opening would write an
 //! empty object into the hole. So the numbers are looked at first, and a gap is refused before anything is written.
 //! A log that has lost its end, or all of itself, shows no gap: what was seen of the database before says how far it
-//! must reach.
+//! must reach. One that is empty has lost nothing if the database was closed and not opened since.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use futures::StreamExt;
 use object_store::ObjectStore;
-use slatedb::admin::AdminBuilder;
+use object_store::path::Path;
+use slatedb::admin::{Admin, AdminBuilder};
 use slatedb::{VersionedManifest, WalFile, WalReader};
 
 use super::StorageError;
@@ -22,8 +24,28 @@ use super::doors::Doors;
 pub struct Seen {
     /// The number of a manifest: a database with only older ones was rolled back.
     pub manifest_id: u64,
-    /// The number of an object of the log: it is there, unless all of it is in sorted runs.
+    /// The number of an object of the log: it is there, unless all of it is in sorted runs. Of a database that was closed,
+    /// that of the last one which is.
     pub log_id: u64,
+}
+
+/// What must be there of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needed {
+    /// The numbers of the objects whose rows are in no sorted run yet, as far as they are known; there may be later
+    /// ones. Empty if there is none.
+    pub numbers: RangeInclusive<u64>,
+    /// Whether there must be an object at all, whatever its number.
+    pub any: bool,
+}
+
+/// What is not there of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// Objects that are needed.
+    Objects(RangeInclusive<u64>),
+    /// All there was, which nobody knows.
+    All,
 }
 
 /// A log that is whole.
@@ -44,6 +66,53 @@ pub async fn whole(
     doors: &Doors,
     seen: Seen,
 ) -> Result<Log, StorageError> {
+    let admin = admin(path, store, doors);
+    let reader = WalReader::new(path, Arc::clone(store));
+    let mut found_before = None;
+    loop {
+        let manifest = admin.read_manifest(None).await?;
+        let files = reader.list(..).await?;
+        let Some(manifest) = manifest else {
+            let holds_data = !files.is_empty() || holds_sorted_runs(path, store).await?;
+            return match (holds_data, seen == Seen::default()) {
+                (true, _) => Err(no_manifest(path)),
+                (false, true) => Ok(Log { files, end: 1 }),
+                (false, false) => Err(gone(path)),
+            };
+        };
+        if manifest.id() < seen.manifest_id {
+            return Err(rolled_back(path, manifest.id(), seen.manifest_id));
+        }
+        let present: BTreeSet<u64> = files.iter().map(|file| file.id).collect();
+        let Some(lost) = needed(&manifest, seen).lost(&present).into_iter().next() else {
+            let last = present.last().copied().unwrap_or(0).max(manifest.replay_after_wal_id());
+            return Ok(Log { files, end: last + 1 });
+        };
+        // Whoever had the database open in this process may be finishing: it moves the log's beginning on and then
+        // collects what lies before. A gap that stays while the manifest stays is one.
+        let found = (manifest.id(), lost.clone());
+        if found_before.as_ref() == Some(&found) {
+            return Err(StorageError::Damaged(format!(
+                "object `{}`: {}; restore what is missing from a backup",
+                lost.object(path),
+                lost.what()
+            )));
+        }
+        found_before = Some(found);
+    }
+}
+
+/// The newest manifest of the database at `path` of `store`, as it is stored, and how far its sorted runs go.
+pub async fn stored(
+    path: &str,
+    store: &Arc<dyn ObjectStore>,
+    doors: &Doors,
+) -> Result<Option<Seen>, StorageError> {
+    let manifest = admin(path, store, doors).read_manifest(None).await?;
+    Ok(manifest.map(|manifest| Seen { manifest_id: manifest.id(), log_id: manifest.replay_after_wal_id() }))
+}
+
+fn admin(path: &str, store: &Arc<dyn ObjectStore>, doors: &Doors) -> Admin {
     let mut admin = AdminBuilder::new(path, Arc::clone(store));
     if let Some(clock) = &doors.clock {
         admin = admin.with_system_clock(Arc::clone(clock));
@@ -51,62 +120,79 @@ pub async fn whole(
     if let Some(seed) = doors.seed() {
         admin = admin.with_seed(seed);
     }
-    let admin = admin.build();
-    let reader = WalReader::new(path, Arc::clone(store));
-    let mut found_before = None;
-    loop {
-        let manifest = admin.read_manifest(None).await?;
-        let files = reader.list(..).await?;
-        let Some(manifest) = manifest else {
-            return match (files.is_empty(), seen == Seen::default()) {
-                (true, true) => Ok(Log { files, end: 1 }),
-                (true, false) => Err(gone(path)),
-                (false, _) => Err(no_manifest(path)),
-            };
-        };
-        if manifest.id() < seen.manifest_id {
-            return Err(rolled_back(path, manifest.id(), seen.manifest_id));
+    admin.build()
+}
+
+// What is stored once there is a manifest, the log apart.
+async fn holds_sorted_runs(path: &str, store: &Arc<dyn ObjectStore>) -> Result<bool, StorageError> {
+    for folder in ["compacted", "compactions"] {
+        match store.list(Some(&Path::from(format!("{path}/{folder}")))).next().await {
+            Some(Ok(_)) => return Ok(true),
+            Some(Err(error)) => return Err(StorageError::of_object(&error)),
+            None => {}
         }
-        let present: BTreeSet<u64> = files.iter().map(|file| file.id).collect();
-        let Some(gap) = gaps(&needed(&manifest, seen.log_id), &present).into_iter().next() else {
-            let last = present.last().copied().unwrap_or(0).max(manifest.replay_after_wal_id());
-            return Ok(Log { files, end: last + 1 });
-        };
-        // Whoever had the database open in this process may be finishing: it moves the log's beginning on and then
-        // collects what lies before. A gap that stays while the manifest stays is one.
-        let found = (manifest.id(), gap.clone());
-        if found_before.as_ref() == Some(&found) {
-            return Err(StorageError::Damaged(format!(
-                "object `{}`: {}; restore what is missing from a backup",
-                object(path, *gap.start()),
-                describe(&gap)
-            )));
-        }
-        found_before = Some(found);
+    }
+    Ok(false)
+}
+
+/// What must be there of the log of a database with this manifest, which has come as far as it was `seen`.
+pub fn needed(manifest: &VersionedManifest, seen: Seen) -> Needed {
+    let in_runs = manifest.replay_after_wal_id();
+    // Each opening stores a manifest, so nobody has written since.
+    let is_closed = manifest.id() == seen.manifest_id && seen.log_id <= in_runs;
+    let known = if is_closed { in_runs } else { manifest.next_wal_sst_id().saturating_sub(1) };
+    Needed {
+        numbers: in_runs + 1..=known.max(seen.log_id),
+        // Each opening leaves an object that stays for good. Without any, what the log got after the last sorted run was
+        // made is gone too, and nothing tells whether that was something.
+        any: in_runs > 0 && manifest.id() > seen.manifest_id,
     }
 }
 
-/// The numbers of the log's objects whose rows are in no sorted run yet, as far as a manifest knows them and one was
-/// seen; there may be later ones. Empty if there is none.
-pub fn needed(manifest: &VersionedManifest, seen_log_id: u64) -> RangeInclusive<u64> {
-    let known = manifest.next_wal_sst_id().saturating_sub(1);
-    manifest.replay_after_wal_id() + 1..=known.max(seen_log_id)
+impl Needed {
+    /// What is missing where `present` is there. The numbers of a log have no gaps: each object is stored before the
+    /// next one is begun.
+    pub fn lost(&self, present: &BTreeSet<u64>) -> Vec<Lost> {
+        let mut lost = Vec::new();
+        let mut expected = *self.numbers.start();
+        let end = (!self.numbers.is_empty()).then(|| self.numbers.end() + 1);
+        let end = end.filter(|end| present.last().is_none_or(|last| last < end));
+        for number in present.range(expected..).copied().chain(end) {
+            if number > expected {
+                lost.push(Lost::Objects(expected..=number - 1));
+            }
+            expected = number + 1;
+        }
+        if lost.is_empty() && self.any && present.is_empty() {
+            lost.push(Lost::All);
+        }
+        lost
+    }
 }
 
-/// What is missing of a log of which `needed` must be there and `present` is. Its numbers have no gaps: each object
-/// is stored before the next one is begun.
-pub fn gaps(needed: &RangeInclusive<u64>, present: &BTreeSet<u64>) -> Vec<RangeInclusive<u64>> {
-    let mut gaps = Vec::new();
-    let mut expected = *needed.start();
-    let end = (!needed.is_empty()).then(|| needed.end() + 1);
-    let end = end.filter(|end| present.last().is_none_or(|last| last < end));
-    for number in present.range(expected..).copied().chain(end) {
-        if number > expected {
-            gaps.push(expected..=number - 1);
+impl Lost {
+    /// The path of what is missing, or of the first of it, in the database at `path`.
+    pub fn object(&self, path: &str) -> String {
+        match self {
+            Self::Objects(numbers) => object(path, *numbers.start()),
+            Self::All => format!("{path}/wal"),
         }
-        expected = number + 1;
     }
-    gaps
+
+    /// What that is, said of this object.
+    pub fn what(&self) -> String {
+        match self {
+            Self::Objects(numbers) => match numbers.end() - numbers.start() {
+                0 => "it is missing: a part of the write-ahead log that is in no sorted run yet".to_owned(),
+                more => format!(
+                    "it and the next {more} are missing: parts of the write-ahead log that are in no sorted run yet"
+                ),
+            },
+            Self::All => "it is empty: the write-ahead log is gone, and with it what was written since the last sorted run \
+                          was made"
+                .to_owned(),
+        }
+    }
 }
 
 /// The path of an object of the log.
@@ -114,19 +200,9 @@ pub fn object(path: &str, number: u64) -> String {
     format!("{path}/wal/{number:020}.sst")
 }
 
-/// What a gap is, said of its first object.
-pub fn describe(gap: &RangeInclusive<u64>) -> String {
-    match gap.end() - gap.start() {
-        0 => "it is missing: a part of the write-ahead log that is in no sorted run yet".to_owned(),
-        more => format!(
-            "it and the next {more} are missing: parts of the write-ahead log that are in no sorted run yet"
-        ),
-    }
-}
-
 fn no_manifest(path: &str) -> StorageError {
     StorageError::Damaged(format!(
-        "`{path}` holds a write-ahead log, but no manifest says what belongs to it: restore `{path}/manifest` from a \
+        "`{path}` holds data, but no manifest says what belongs to it: restore `{path}/manifest` from a \
          backup"
     ))
 }
@@ -150,7 +226,6 @@ fn rolled_back(path: &str, newest: u64, seen: u64) -> StorageError {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use object_store::memory::InMemory;
-    use object_store::path::Path;
     use object_store::{ObjectStoreExt, PutPayload};
 
     use super::*;
@@ -158,16 +233,23 @@ mod tests {
 
     #[test]
     fn a_gap_is_found_wherever_it_is() {
-        let found = |needed, present: &[u64]| gaps(&needed, &present.iter().copied().collect());
-        assert_eq!(found(4..=5, &[2, 4, 5, 6, 7]), []);
-        assert_eq!(found(4..=5, &[5, 6]), [4..=4]);
-        assert_eq!(found(4..=5, &[4, 6, 9]), [5..=5, 7..=8]);
-        assert_eq!(found(4..=5, &[4]), [5..=5]);
-        assert_eq!(found(4..=5, &[]), [4..=5]);
-        assert_eq!(found(4..=4, &[9]), [4..=8]);
+        let found =
+            |numbers, any, present: &[u64]| Needed { numbers, any }.lost(&present.iter().copied().collect());
+        let objects = |numbers| Lost::Objects(numbers);
+        assert_eq!(found(4..=5, false, &[2, 4, 5, 6, 7]), []);
+        assert_eq!(found(4..=5, false, &[5, 6]), [objects(4..=4)]);
+        assert_eq!(found(4..=5, false, &[4, 6, 9]), [objects(5..=5), objects(7..=8)]);
+        assert_eq!(found(4..=5, false, &[4]), [objects(5..=5)]);
+        assert_eq!(found(4..=5, true, &[]), [objects(4..=5)]);
+        assert_eq!(found(4..=4, false, &[9]), [objects(4..=8)]);
         // Nothing is known to be needed.
-        assert_eq!(found(RangeInclusive::new(6, 5), &[1, 3]), []);
-        assert!(describe(&(4..=8)).contains("the next 4 are missing"));
+        let none = RangeInclusive::new(6, 5);
+        assert_eq!(found(none.clone(), false, &[1, 3]), []);
+        assert_eq!(found(none.clone(), false, &[]), []);
+        assert_eq!(found(none.clone(), true, &[1, 3]), []);
+        assert_eq!(found(none, true, &[]), [Lost::All]);
+        assert!(objects(4..=8).what().contains("the next 4 are missing"));
+        assert_eq!(Lost::All.object("system"), "system/wal");
     }
 
     async fn open(store: &Arc<InMemory>) -> Result<Database, StorageError> {
@@ -269,6 +351,46 @@ mod tests {
         drop(database);
         let error = open_seen(&store, older).await.err().unwrap();
         assert!(matches!(&error, StorageError::Damaged(text) if text.contains("rolled back")), "{error}");
+    }
+
+    // What a database that is open writes after its log was emptied into a sorted run is in the log only, and no manifest
+    // knows of it. With one that was closed the log may go.
+    #[tokio::test]
+    async fn a_log_that_is_gone_is_missed_unless_the_database_was_closed() {
+        let store = Arc::new(InMemory::new());
+        let clear = async |store: &InMemory| {
+            for path in paths(store).await.into_iter().filter(|path| path.as_ref().contains("/wal/")) {
+                store.delete(&path).await.unwrap();
+            }
+        };
+        let write = async |database: &Database, row: u8| {
+            let mut batch = Batch::new();
+            batch.put([row], "value");
+            database.commit(batch).await.unwrap();
+        };
+        let database = open(&store).await.unwrap();
+        let seen = database.seen();
+        write(&database, 1).await;
+        database.close().await.unwrap();
+        let closed = database.seen();
+        assert!(closed.manifest_id > seen.manifest_id);
+        clear(&store).await;
+        // As if whoever closed it had not told.
+        let error = open_seen(&store, seen).await.err().unwrap();
+        assert!(matches!(&error, StorageError::Damaged(text) if text.contains("`db/wal`")), "{error}");
+        assert!(!paths(&store).await.iter().any(|path| path.as_ref().contains("/wal/")));
+        let mut seen = closed;
+        for _ in 0..2 {
+            let database = open_seen(&store, seen).await.unwrap();
+            assert!(database.get(&[1], Visibility::Durable).await.unwrap().is_some());
+            database.close().await.unwrap();
+            seen = database.seen();
+            clear(&store).await;
+        }
+        // Opened, and never closed.
+        open_seen(&store, seen).await.unwrap().abandon().await;
+        clear(&store).await;
+        assert!(open_seen(&store, seen).await.is_err());
     }
 
     #[tokio::test]

@@ -12,11 +12,11 @@ use strongroom_seal::object::DataKeyId;
 use strongroom_seal::primitive::OsRandom;
 use strongroom_seal::store::{Inspected, SealedStore};
 
-use super::finding::Finding;
+use super::finding::{Finding, RESTORE, UNNEEDED};
 use super::inventory::{Kind, Stored};
 use super::progress::Progress;
+use crate::storage::Seen;
 use crate::storage::offline::{self, Layout};
-use crate::storage::write_ahead_log::{self, Seen};
 
 /// What was found in one store.
 #[derive(Debug, Default)]
@@ -75,6 +75,7 @@ pub(super) async fn check(
     let mut uses: BTreeMap<DataKeyId, Count> = BTreeMap::new();
     let sealed: Vec<&Stored> = stored.iter().filter(|stored| !matches!(stored.kind, Kind::Keys(_))).collect();
     let mut authentic: BTreeMap<&str, (&Stored, Inspected)> = BTreeMap::new();
+    let mut damaged: Vec<(&Stored, Finding)> = Vec::new();
     let mut opened = futures::stream::iter(&sealed)
         .map(|object| {
             let store = Arc::clone(&store);
@@ -89,7 +90,7 @@ pub(super) async fn check(
                 uses.entry(inspected.data_key).or_default().add(object.bytes);
                 authentic.insert(&object.path, (object, inspected));
             }
-            Err(error) => checked.findings.push(Finding::of_object(&object.path, &error)),
+            Err(error) => damaged.push((object, Finding::of_object(&object.path, &error))),
         }
     }
     drop(opened);
@@ -102,12 +103,20 @@ pub(super) async fn check(
             count: uses.get(&entry.id).copied().unwrap_or_default(),
         })
         .collect();
-    match offline::layout(folder, Arc::clone(&store) as Arc<dyn ObjectStore>, seen.log_id).await {
+    let layout = offline::layout(folder, Arc::clone(&store) as Arc<dyn ObjectStore>, seen).await;
+    if let Ok(Some(layout)) = &layout {
+        for (object, finding) in &mut damaged {
+            if finding.advice == RESTORE && !is_referenced(object, None, layout) {
+                finding.advice = UNNEEDED;
+            }
+        }
+    }
+    checked.findings.extend(damaged.into_iter().map(|(_, finding)| finding));
+    match layout {
         Ok(Some(layout)) => {
-            let present: Vec<Stored> = sealed.iter().map(|object| (*object).clone()).collect();
-            checked.findings.extend(missing(folder, &layout, &present, seen));
+            checked.findings.extend(missing(folder, &layout, &sealed));
             for (object, inspected) in authentic.values() {
-                if !is_referenced(object, inspected, &layout) {
+                if !is_referenced(object, Some(inspected), &layout) {
                     checked.unreferenced.add(object.bytes);
                 }
             }
@@ -132,7 +141,7 @@ pub(super) async fn check(
 const AT_ONCE: usize = 4;
 
 // What the manifest says must be there and is not.
-fn missing(folder: &str, layout: &Layout, present: &[Stored], seen: Seen) -> Vec<Finding> {
+fn missing(folder: &str, layout: &Layout, present: &[&Stored]) -> Vec<Finding> {
     let paths: BTreeSet<&str> = present.iter().map(|object| object.path.as_str()).collect();
     let mut findings: Vec<Finding> = layout
         .sorted_runs
@@ -150,24 +159,17 @@ fn missing(folder: &str, layout: &Layout, present: &[Stored], seen: Seen) -> Vec
             _ => None,
         })
         .collect();
-    let gaps = write_ahead_log::gaps(&layout.log, &log);
-    findings.extend(gaps.iter().map(|gap| {
-        Finding::missing(write_ahead_log::object(folder, *gap.start()), write_ahead_log::describe(gap))
-    }));
-    if log.is_empty() && gaps.is_empty() && seen != Seen::default() {
-        // The server does not serve a store without the folder.
-        let what =
-            "it is missing or empty: each opening leaves an object in it that stays for good".to_owned();
-        findings.push(Finding::missing(format!("{folder}/wal"), what));
-    }
+    let lost = layout.log.lost(&log);
+    findings.extend(lost.iter().map(|lost| Finding::missing(lost.object(folder), lost.what())));
     findings
 }
 
-fn is_referenced(object: &Stored, inspected: &Inspected, layout: &Layout) -> bool {
+// One that does not open has not been inspected.
+fn is_referenced(object: &Stored, inspected: Option<&Inspected>, layout: &Layout) -> bool {
     match object.kind {
         Kind::Log(number) => {
             // A fence, which is empty, stays for good: an older writer would write where it stood.
-            number >= *layout.log.start() || inspected.plain_bytes == 0
+            number >= *layout.log.numbers.start() || inspected.is_some_and(|found| found.plain_bytes == 0)
         }
         Kind::SortedRun => {
             let run = Path::from(object.path.as_str());
@@ -183,6 +185,12 @@ mod tests {
     use std::ops::RangeInclusive;
 
     use super::*;
+    use crate::storage::write_ahead_log::{self, Needed};
+
+    fn layout(sorted_runs: BTreeSet<Path>, numbers: RangeInclusive<u64>, any: bool) -> Layout {
+        let log = Needed { numbers, any };
+        Layout { manifests: BTreeSet::new(), sorted_runs, held_runs: BTreeSet::new(), log }
+    }
 
     #[test]
     fn a_gap_in_the_log_is_named() {
@@ -191,49 +199,32 @@ mod tests {
             bytes: 1,
             kind: Kind::Log(number),
         };
-        let layout = Layout {
-            manifests: BTreeSet::new(),
-            sorted_runs: BTreeSet::new(),
-            held_runs: BTreeSet::new(),
-            log: 4..=5,
-        };
-        let findings = missing("system", &layout, &[4, 6].map(stored), Seen::default());
+        let findings = missing("system", &layout(BTreeSet::new(), 4..=5, true), &[&stored(4), &stored(6)]);
         assert_eq!(findings.len(), 1);
         assert_eq!(findings[0].object, "system/wal/00000000000000000005.sst");
         assert!(findings[0].what.contains("missing"), "{}", findings[0].what);
     }
 
-    /// Everything is in sorted runs, so no row is lost with the log; but what stays in it for good is missing.
+    /// Everything that is known of is in sorted runs; whether that is all depends on who has been here since.
     #[test]
-    fn a_log_without_any_object_is_missed_once_the_store_was_opened() {
-        let layout = Layout {
-            manifests: BTreeSet::new(),
-            sorted_runs: BTreeSet::new(),
-            held_runs: BTreeSet::new(),
-            log: RangeInclusive::new(8, 7),
-        };
-        let seen = Seen { manifest_id: 3, log_id: 5 };
-        let findings = missing("system", &layout, &[], seen);
+    fn a_log_without_any_object_is_missed_unless_the_store_was_closed() {
+        let none = || RangeInclusive::new(8, 7);
+        let findings = missing("system", &layout(BTreeSet::new(), none(), true), &[]);
         assert_eq!(
             findings.iter().map(|finding| finding.object.as_str()).collect::<Vec<_>>(),
             ["system/wal"]
         );
-        assert_eq!(missing("system", &layout, &[], Seen::default()), []);
+        assert_eq!(missing("system", &layout(BTreeSet::new(), none(), false), &[]), []);
     }
 
     #[test]
     fn a_sorted_run_of_the_manifest_must_be_there() {
         let run = Path::from("system/compacted/01ARZ3NDEKTSV4RRFFQ69G5FAV.sst");
-        let layout = Layout {
-            manifests: BTreeSet::new(),
-            sorted_runs: BTreeSet::from([run.clone()]),
-            held_runs: BTreeSet::new(),
-            log: RangeInclusive::new(1, 0),
-        };
-        let findings = missing("system", &layout, &[], Seen::default());
+        let layout = layout(BTreeSet::from([run.clone()]), RangeInclusive::new(1, 0), false);
+        let findings = missing("system", &layout, &[]);
         assert_eq!(findings.len(), 1);
         assert_eq!(findings[0].object, run.to_string());
         let there = Stored { path: run.to_string(), bytes: 1, kind: Kind::SortedRun };
-        assert_eq!(missing("system", &layout, &[there], Seen::default()), []);
+        assert_eq!(missing("system", &layout, &[&there]), []);
     }
 }

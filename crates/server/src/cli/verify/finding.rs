@@ -83,8 +83,14 @@ pub(super) const RESTORE_KEYRING: &str =
     "restore the folder `keyring` from a backup of the same time as the data; without it nothing here opens";
 pub(super) const RESTORE_ANCHOR: &str = "restore it from a backup of the same time as the data; or, if `store/system` is known to be the newest, remove \
      what is left of `store/anchor` and start the server, which makes it anew";
-pub(super) const RESTORE_SYSTEM: &str = "put the newest copy of `store/system` back, or the whole directory from one backup; without it nobody reaches \
-     any table";
+pub(super) const RESTORE_ROOT: &str = "restore the folder `store/root` from a backup";
+pub(super) const RESTORE_SYSTEM: &str = "put the newest copy of it back, or restore the whole directory from one backup; without it nobody reaches any \
+     table";
+pub(super) const RESTORE_FOLDER: &str = "put it back; what it held is in sorted runs, so if it is gone for good, an empty folder in its place loses nothing";
+pub(super) const IN_PLACE_OF_OBJECT: &str =
+    "move the folder out of the data directory, and restore the object from a backup if there was one";
+pub(super) const UNNEEDED: &str = "nothing refers to it any more, so no data is lost: move it out of the data directory; but its bytes have changed \
+     since it was written, so check the disk";
 pub(super) const RESTORE_NEWER: &str =
     "put the newest copy of this folder back; what lies here now is an older one";
 pub(super) const RESTORE_CATALOGUE: &str = "put the newest copy of `store/system` back, or the whole directory from one backup; as it is nobody reaches this \

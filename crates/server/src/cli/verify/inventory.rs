@@ -1,8 +1,11 @@
 //! What lies in a data directory, by the names alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::{fs, io};
+
+pub(super) use crate::storage::names::Kind;
+use crate::storage::names::{is_folder, kind, store_folder};
 
 /// Every file of a data directory.
 #[derive(Debug, Default)]
@@ -13,9 +16,13 @@ pub(super) struct Inventory {
     pub anchors: Vec<Stored>,
     /// The objects of each store by its folder: `system` or `tables/<id>`.
     pub stores: BTreeMap<String, Vec<Stored>>,
+    /// The folders that objects or stores lie in.
+    pub folders: BTreeSet<String>,
+    /// Folders that have the name of an object.
+    pub in_place_of_objects: Vec<String>,
     /// Torn writes, which the server removes when it starts.
     pub unfinished: Vec<String>,
-    /// Files that Strongroom does not write.
+    /// Files and folders that Strongroom does not write.
     pub foreign: Vec<String>,
 }
 
@@ -28,23 +35,6 @@ pub(super) struct Stored {
     pub bytes: u64,
     /// What its name says it is.
     pub kind: Kind,
-}
-
-/// What the name of an object says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A version of a keyring, of the root key, or of the anchor.
-    Keys(u64),
-    /// An object of the write-ahead log.
-    Log(u64),
-    /// A sorted run.
-    SortedRun,
-    /// A manifest.
-    Manifest(u64),
-    /// The state of compaction.
-    Compactions,
-    /// The material of a KMS key.
-    Material,
 }
 
 impl Inventory {
@@ -70,14 +60,25 @@ impl Inventory {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            let file_type = entry.file_type()?;
-            if file_type.is_dir() {
-                if let Some(folder) = store_folder(&path) {
-                    self.stores.entry(folder.to_owned()).or_default();
+            // As the server does, it follows links: a part of the data may lie on another disk.
+            let metadata = match fs::metadata(entry.path()) {
+                Ok(metadata) => metadata,
+                Err(_) if entry.file_type()?.is_symlink() => {
+                    self.foreign.push(format!("store/{path}"));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            if metadata.is_dir() && is_folder(&path) {
+                if store_folder(&path) == Some(&path) {
+                    self.stores.entry(path.clone()).or_default();
                 }
                 self.walk(&entry.path(), &format!("{path}/"))?;
-            } else if file_type.is_file() {
-                self.add(path, entry.metadata()?.len());
+                self.folders.insert(path);
+            } else if metadata.is_dir() && kind(&path).is_some() {
+                self.in_place_of_objects.push(path);
+            } else if metadata.is_file() {
+                self.add(path, metadata.len());
             } else {
                 self.foreign.push(format!("store/{path}"));
             }
@@ -93,82 +94,23 @@ impl Inventory {
             self.unfinished.push(format!("store/{path}"));
             return;
         }
-        if let Some(version) = path.strip_prefix("root/").and_then(number) {
-            self.root.push(Stored { path, bytes, kind: Kind::Keys(version) });
+        let Some(kind) = kind(&path) else {
+            self.foreign.push(format!("store/{path}"));
             return;
-        }
-        if let Some(version) = path.strip_prefix("anchor/").and_then(number) {
-            self.anchors.push(Stored { path, bytes, kind: Kind::Keys(version) });
-            return;
-        }
-        let known = store_folder(&path)
-            .and_then(|folder| Some((folder.to_owned(), kind(path.strip_prefix(folder)?)?)));
-        match known {
-            Some((folder, kind)) => {
-                self.stores.entry(folder).or_default().push(Stored { path, bytes, kind });
-            }
-            None => self.foreign.push(format!("store/{path}")),
-        }
+        };
+        let among = match store_folder(&path) {
+            Some(folder) => self.stores.entry(folder.to_owned()).or_default(),
+            None if path.starts_with("anchor/") => &mut self.anchors,
+            None => &mut self.root,
+        };
+        among.push(Stored { path, bytes, kind });
     }
-}
-
-// The store that a path lies in: `system/wal/1.sst` is in `system`.
-fn store_folder(path: &str) -> Option<&str> {
-    let parts = if path.starts_with("tables/") { 2 } else { 1 };
-    let end = path.match_indices('/').nth(parts - 1).map_or(path.len(), |(at, _)| at);
-    let folder = &path[..end];
-    (folder == "system" || folder.starts_with("tables/")).then_some(folder)
-}
-
-fn kind(path_in_store: &str) -> Option<Kind> {
-    let (folder, name) = path_in_store.strip_prefix('/')?.split_once('/')?;
-    match folder {
-        "keyring" => number(name).map(Kind::Keys),
-        "wal" => number(name.strip_suffix(".sst")?).map(Kind::Log),
-        "manifest" => number(name.strip_suffix(".manifest")?).map(Kind::Manifest),
-        "compactions" => number(name.strip_suffix(".compactions")?).map(|_| Kind::Compactions),
-        "materials" => {
-            let is_id = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-            is_id.then_some(Kind::Material)
-        }
-        "compacted" => {
-            let ulid = name.strip_suffix(".sst")?;
-            (ulid.len() == 26 && ulid.bytes().all(|byte| byte.is_ascii_alphanumeric()))
-                .then_some(Kind::SortedRun)
-        }
-        _ => None,
-    }
-}
-
-// Twenty digits.
-fn number(name: &str) -> Option<u64> {
-    (name.len() == 20 && name.bytes().all(|byte| byte.is_ascii_digit())).then(|| name.parse().ok())?
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-
-    #[test]
-    fn names_say_what_an_object_is() {
-        let cases = [
-            ("/keyring/00000000000000000002", Some(Kind::Keys(2))),
-            ("/wal/00000000000000000017.sst", Some(Kind::Log(17))),
-            ("/manifest/00000000000000000003.manifest", Some(Kind::Manifest(3))),
-            ("/compactions/00000000000000000003.compactions", Some(Kind::Compactions)),
-            ("/compacted/01ARZ3NDEKTSV4RRFFQ69G5FAV.sst", Some(Kind::SortedRun)),
-            ("/wal/17.sst", None),
-            ("/wal/0000000000000000001x.sst", None),
-            ("/wal/00000000000000000017.sst.bak", None),
-            ("/compacted/deeper/01ARZ3NDEKTSV4RRFFQ69G5FAV.sst", None),
-            ("/notes.txt", None),
-            ("", None),
-        ];
-        for (path, expected) in cases {
-            assert_eq!(kind(path), expected, "{path}");
-        }
-    }
 
     #[test]
     fn every_file_is_accounted_for() {
@@ -185,22 +127,48 @@ mod tests {
             "store/tables/a-b/keyring/00000000000000000001",
             "store/tables/a-b/wal/00000000000000000002.sst#1",
             "store/tables/a-b/photo.jpg",
+            "store/tables/a-b/photos/1.jpg",
             "store/other",
+            "elsewhere/00000000000000000003.manifest",
         ];
         for file in files {
             let path = folder.path().join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "12345").unwrap();
         }
-        fs::create_dir_all(folder.path().join("store/tables/empty/wal")).unwrap();
+        for made in ["store/tables/empty/wal", "store/system/wal/00000000000000000002.sst"] {
+            fs::create_dir_all(folder.path().join(made)).unwrap();
+        }
+        let link = |to: &str, from: &str| {
+            std::os::unix::fs::symlink(folder.path().join(to), folder.path().join(from)).unwrap();
+        };
+        link("elsewhere", "store/system/manifest");
+        link("nowhere", "store/system/compacted");
         let inventory = Inventory::of(folder.path()).unwrap();
         assert_eq!((inventory.root.len(), inventory.anchors.len()), (1, 1));
         assert_eq!(inventory.stores.keys().collect::<Vec<_>>(), ["system", "tables/a-b", "tables/empty"]);
         assert_eq!(inventory.stores["tables/a-b"][0].kind, Kind::Keys(1));
-        assert_eq!(inventory.stores["system"][0].bytes, 5);
+        assert_eq!(
+            inventory.stores["system"].iter().map(|stored| stored.kind).collect::<Vec<_>>(),
+            [Kind::Manifest(3), Kind::Log(1)]
+        );
+        assert_eq!(inventory.stores["system"][1].bytes, 5);
+        assert!(inventory.folders.contains("tables/empty/wal"));
+        assert_eq!(inventory.in_place_of_objects, ["system/wal/00000000000000000002.sst"]);
         assert_eq!(inventory.unfinished, ["store/tables/a-b/wal/00000000000000000002.sst#1"]);
         let mut foreign = inventory.foreign.clone();
         foreign.sort();
-        assert_eq!(foreign, ["notes.txt", "store/anchor/4", "store/other", "store/tables/a-b/photo.jpg"]);
+        assert_eq!(
+            foreign,
+            [
+                "elsewhere",
+                "notes.txt",
+                "store/anchor/4",
+                "store/other",
+                "store/system/compacted",
+                "store/tables/a-b/photo.jpg",
+                "store/tables/a-b/photos"
+            ]
+        );
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Section {
     pub not_checked: Option<String>,
     /// What is wrong besides.
     pub findings: Vec<Finding>,
+    /// What is worth knowing and is no damage.
+    pub notes: Vec<String>,
 }
 
 /// What the exit code says.
@@ -86,11 +88,18 @@ impl Report {
             .filter_map(|section| section.checked.as_ref())
             .map(|checked| checked.authentic.objects)
             .sum();
+        let notes = self.notes.len() + self.sections.iter().map(|section| section.notes.len()).sum::<usize>();
+        let noted = match notes {
+            0 => String::new(),
+            1 => "; see the note above".to_owned(),
+            more => format!("; see the {more} notes above"),
+        };
         let _ = match self.verdict() {
             Verdict::Well => {
                 writeln!(
                     text,
-                    "all is well: {} objects of {tables} tables and the system store authenticate, and none is missing",
+                    "all is well: {} objects of {tables} tables and the system store authenticate, and none is \
+                     missing{noted}",
                     grouped(objects)
                 )
             }
@@ -141,6 +150,9 @@ fn write_section(text: &mut String, section: &Section) -> std::fmt::Result {
     for finding in section.all_findings() {
         line("DAMAGED", format!("store/{}: {}", finding.object, finding.what))?;
         line("  what to do", finding.advice.to_owned())?;
+    }
+    for note in &section.notes {
+        line("note", note.clone())?;
     }
     text.push('\n');
     Ok(())
