@@ -27,7 +27,7 @@ mod update;
 
 pub use error::PartiqlError;
 pub use keys::WriteTarget;
-pub use plan::{Plan, Section};
+pub use plan::{Plan, Section, has_single_keys};
 pub use syntax::Returning;
 
 use crate::attribute::{AttributeValue, Item};
@@ -87,12 +87,28 @@ impl Statement {
     ///
     /// `source` is bounded by [`STATEMENT_CHARACTERS_MAX`].
     pub fn parse(source: &str, parameters: &[AttributeValue]) -> Result<Statement, PartiqlError> {
+        Self::parse_for(source, parameters, |_, _| true)
+    }
+
+    /// The same, asking `may_read` of a table and its index that a SELECT names. The service refuses an index before it
+    /// looks at what else a SELECT says.
+    pub fn parse_for(
+        source: &str,
+        parameters: &[AttributeValue],
+        may_read: impl FnOnce(&str, &str) -> bool,
+    ) -> Result<Statement, PartiqlError> {
         let (syntax, parameter_count) = parser::parse(source)?;
         if parameter_count != parameters.len() && !matches!(syntax, Syntax::Unsupported(_) | Syntax::Exists) {
             return Err(PartiqlError::new(literal::PARAMETER_COUNT));
         }
         match syntax {
-            Syntax::Select(select) => Ok(Statement::Select(Box::new(Select::new(select, parameters)?))),
+            Syntax::Select(select) => {
+                let from = path::source(&select.from)?;
+                if from.1.as_deref().is_some_and(|index| !may_read(&from.0, index)) {
+                    return Err(PartiqlError::new(plan::SEVERAL_ATTRIBUTES));
+                }
+                Ok(Statement::Select(Box::new(Select::new(from, select, parameters)?)))
+            }
             Syntax::Insert(insert) => Insert::new(insert, parameters).map(Statement::Insert),
             Syntax::Update(update) => {
                 let (table, index) = path::source(&update.from)?;
@@ -151,8 +167,11 @@ impl Statement {
 }
 
 impl Select {
-    fn new(select: syntax::Select, parameters: &[AttributeValue]) -> Result<Select, PartiqlError> {
-        let (table, index) = path::source(&select.from)?;
+    fn new(
+        (table, index): (String, Option<String>),
+        select: syntax::Select,
+        parameters: &[AttributeValue],
+    ) -> Result<Select, PartiqlError> {
         if select.distinct {
             return Err(PartiqlError::new("Unsupported token in expression: DISTINCT"));
         }

@@ -1,11 +1,10 @@
 //! Which parts of a table a SELECT reads.
 //!
-//! Equality or IN on all attributes of the partition key makes reads of those
-//! partitions, and conditions on the sort key narrow them; OR makes the reads of
-//! all its alternatives. Anything else is a scan. The whole condition then filters what
+//! Equality or IN on the partition key makes reads of those partitions, and
+//! conditions on the sort key narrow them; OR makes the reads of all its
+//! alternatives. Anything else is a scan. The whole condition then filters what
 //! was read, so a plan may be wider than the condition and never narrower.
 
-use std::cmp::Ordering;
 use std::ops::Bound;
 
 use super::keys::{check_key_value, compared, conjuncts, equal_value, is_attribute};
@@ -37,7 +36,7 @@ pub struct Section {
     /// Where IN names the partitions: which page of them. A page does not go beyond its partitions.
     pub page: usize,
     /// The partition; none of what is not within one.
-    hash: Option<Vec<KeyValue>>,
+    hash: Option<KeyValue>,
 }
 
 /// The most reads that one statement makes; the documentation names this
@@ -51,27 +50,19 @@ const PARTITIONS_PER_PAGE: usize = 10;
 
 /// The keys by which a table or an index is read.
 struct Keys<'a> {
-    hash: &'a [KeyAttribute],
-    range: &'a [KeyAttribute],
+    hash: &'a KeyAttribute,
+    range: Option<&'a KeyAttribute>,
     /// The stored keys of a part of a partition.
-    range_of: &'a dyn Fn(&Part<'_>) -> Option<KeyRange>,
+    range_of: &'a dyn Fn(&KeyValue, Option<&SortCondition>) -> Option<KeyRange>,
     /// Whether no two rows have the same keys.
     is_unique: bool,
 }
 
-/// A part of a partition: the partition, the values of the first attributes of the sort key, a condition on the next.
-struct Part<'a> {
-    hash: &'a [KeyValue],
-    equal: &'a [KeyValue],
-    sort: Option<&'a SortCondition>,
-}
-
 /// One alternative of a condition.
 struct Branch<'a> {
-    /// The partitions: a value for each attribute.
-    hashes: Vec<Vec<KeyValue>>,
-    /// Conditions on the sort key that ranges can serve, each with its attribute's position.
-    sorts: Vec<(usize, &'a Term)>,
+    hashes: Vec<KeyValue>,
+    /// Conditions on the sort key that ranges can serve.
+    sorts: Vec<&'a Term>,
     /// Whether there are others on it.
     has_other_sorts: bool,
 }
@@ -100,25 +91,25 @@ pub(super) fn order(items: &[OrderItem], has_condition: bool) -> Result<Vec<(Str
 impl Select {
     /// How to read, given the keys of the table.
     pub fn plan(&self, schema: &KeySchema) -> Result<Plan, PartiqlError> {
-        let range_of = |part: &Part<'_>| key::sort_range(part.hash.first()?, part.sort);
         self.plan_by(&Keys {
-            hash: std::slice::from_ref(&schema.hash),
-            range: schema.range.as_slice(),
-            range_of: &range_of,
+            hash: &schema.hash,
+            range: schema.range.as_ref(),
+            range_of: &key::sort_range,
             is_unique: true,
         })
     }
 
-    /// How to read an index, given its keys.
+    /// How to read an index.
     pub fn plan_on_index(&self, index: &IndexSchema) -> Result<Plan, PartiqlError> {
-        let range_of = |part: &Part<'_>| {
-            index.query_range(&IndexCondition {
-                hash: part.hash.to_vec(),
-                equal: part.equal.to_vec(),
-                sort: part.sort.cloned(),
-            })
+        let ([hash], true) = (&index.hash[..], has_single_keys(index)) else {
+            return Err(PartiqlError::new(SEVERAL_ATTRIBUTES));
         };
-        self.plan_by(&Keys { hash: &index.hash, range: &index.range, range_of: &range_of, is_unique: false })
+        let range_of = |hash: &KeyValue, sort: Option<&SortCondition>| {
+            let condition =
+                IndexCondition { hash: vec![hash.clone()], equal: Vec::new(), sort: sort.cloned() };
+            index.query_range(&condition)
+        };
+        self.plan_by(&Keys { hash, range: index.range.first(), range_of: &range_of, is_unique: false })
     }
 
     fn plan_by(&self, keys: &Keys<'_>) -> Result<Plan, PartiqlError> {
@@ -141,33 +132,33 @@ impl Select {
             }
             return Ok(Plan { sections: None, descending: false, is_keyed: false });
         };
-        let descending = self.sort_direction(&branches, keys)?;
-        let mut hashes: Vec<Vec<KeyValue>> = Vec::new();
+        let direction = |attribute: &KeyAttribute| {
+            let found = self.order.iter().find(|(name, _)| *name == attribute.name);
+            found.map(|(_, descending)| *descending)
+        };
+        let hash_direction = direction(keys.hash);
+        let descending = keys.range.and_then(direction).unwrap_or(false);
+        let mut hashes: Vec<KeyValue> = Vec::new();
         for hash in branches.iter().flat_map(|branch| &branch.hashes) {
             if !hashes.contains(hash) {
                 hashes.push(hash.clone());
             }
         }
         if hashes.len() > SECTIONS_MAX {
-            return Err(too_many_reads());
+            return Err(PartiqlError::new("Too many decomposed read operations for a given query."));
         }
-        // The attributes of the partition key that the result is ordered by: position and direction.
-        let position = |name: &String| keys.hash.iter().position(|attribute| attribute.name == *name);
-        let hash_order: Vec<(usize, bool)> =
-            self.order.iter().filter_map(|(name, descending)| Some((position(name)?, *descending))).collect();
-        if hashes.len() > 1 && !self.order.is_empty() && hash_order.is_empty() {
+        if hashes.len() > 1 && !self.order.is_empty() && hash_direction.is_none() {
             return Err(PartiqlError::new(
                 "Must have hash key in ORDER BY clause when more than one hash key condition specified in WHERE \
                  clause.",
             ));
         }
-        hashes.sort_by(|left, right| {
-            let orders = hash_order.iter().map(|(position, descending)| {
-                let order = left[*position].cmp(&right[*position]);
-                if *descending { order.reverse() } else { order }
-            });
-            orders.fold(Ordering::Equal, Ordering::then)
-        });
+        if let Some(backwards) = hash_direction {
+            hashes.sort();
+            if backwards {
+                hashes.reverse();
+            }
+        }
         let is_list = self.term.as_ref().is_some_and(|term| names_list(term, keys));
         let mut sections = Vec::new();
         for (number, hash) in hashes.into_iter().enumerate() {
@@ -184,7 +175,7 @@ impl Select {
             sections.dedup_by(|later, earlier| later.hash == earlier.hash);
             for section in &mut sections {
                 let Some(hash) = section.hash.clone() else { continue };
-                if let Some(range) = (keys.range_of)(&Part { hash: &hash, equal: &[], sort: None }) {
+                if let Some(range) = (keys.range_of)(&hash, None) {
                     *section = Section::new(range, hash, section.page, keys);
                 }
             }
@@ -192,38 +183,19 @@ impl Select {
         let is_keyed = !matches!(self.term, Some(Term::Or(_)));
         Ok(Plan { sections: Some(sections), descending, is_keyed })
     }
-
-    /// Whether partitions are read backwards. ORDER BY takes the attributes of the sort key from the left, and all
-    /// in one direction, except those that can have one value only.
-    fn sort_direction(&self, branches: &[Branch<'_>], keys: &Keys<'_>) -> Result<bool, PartiqlError> {
-        let directions = keys.range.iter().map(|attribute| {
-            let found = self.order.iter().find(|(name, _)| *name == attribute.name);
-            found.map(|(_, descending)| *descending)
-        });
-        let directions: Vec<Option<bool>> = directions.collect();
-        let descending = directions.iter().flatten().next().copied().unwrap_or(false);
-        let last = directions.iter().rposition(Option::is_some).unwrap_or(0);
-        for (position, attribute) in keys.range.iter().enumerate().take(last) {
-            let is_fixed = branches.iter().all(|branch| {
-                branch
-                    .sorts
-                    .iter()
-                    .any(|(at, term)| *at == position && equal_value(term, &attribute.name).is_some())
-            });
-            if !is_fixed && directions[position].is_none() {
-                return Err(PartiqlError::new(UNORDERED));
-            }
-        }
-        match directions.iter().flatten().all(|other| *other == descending) {
-            true => Ok(descending),
-            false => Err(PartiqlError::new(UNORDERED)),
-        }
-    }
 }
+
+/// Whether neither key of an index has several attributes: PartiQL reads no others, nor does the service's.
+pub fn has_single_keys(index: &IndexSchema) -> bool {
+    index.hash.len() == 1 && index.range.len() <= 1
+}
+
+/// The refusal of an index whose keys have several attributes. It speaks of tables.
+pub(super) const SEVERAL_ATTRIBUTES: &str = "PartiQL statements cannot be executed on tables with multi-attribute HASH keys or multi-attribute RANGE keys.";
 
 impl Keys<'_> {
     fn contains(&self, name: &str) -> bool {
-        self.hash.iter().chain(self.range).any(|attribute| attribute.name == name)
+        self.hash.name == name || self.range.is_some_and(|range| range.name == name)
     }
 }
 
@@ -233,10 +205,10 @@ impl Section {
         Section { range, point: None, page: 0, hash: None }
     }
 
-    fn new(range: KeyRange, hash: Vec<KeyValue>, page: usize, keys: &Keys<'_>) -> Section {
+    fn new(range: KeyRange, hash: KeyValue, page: usize, keys: &Keys<'_>) -> Section {
         let point = match (&range.0, &range.1) {
             _ if !keys.is_unique => None,
-            (Bound::Included(first), _) if keys.range.is_empty() => Some(first.clone()),
+            (Bound::Included(first), _) if keys.range.is_none() => Some(first.clone()),
             // No key lies between a key and the same with a zero byte more.
             (Bound::Included(first), Bound::Excluded(end))
                 if end.strip_prefix(first.as_slice()) == Some(&[0][..]) =>
@@ -257,28 +229,20 @@ fn branches<'a>(term: &'a Term, keys: &Keys<'_>) -> Result<Option<Vec<Branch<'a>
     };
     let mut branches = Vec::with_capacity(alternatives.len());
     for alternative in alternatives {
-        let mut branch = Branch { hashes: vec![Vec::new()], sorts: Vec::new(), has_other_sorts: false };
-        let mut of_hash: Vec<Option<Vec<KeyValue>>> = vec![None; keys.hash.len()];
-        'terms: for term in conjuncts(alternative) {
-            for (attribute, values) in keys.hash.iter().zip(&mut of_hash) {
-                if values.is_none()
-                    && let Some(found) = hash_values(term, attribute)?
-                {
-                    *values = Some(found);
-                    continue 'terms;
-                }
+        let mut branch = Branch { hashes: Vec::new(), sorts: Vec::new(), has_other_sorts: false };
+        for term in conjuncts(alternative) {
+            if branch.hashes.is_empty()
+                && let Some(hashes) = hash_values(term, keys.hash)?
+            {
+                branch.hashes = hashes;
+                continue;
             }
-            for (position, attribute) in keys.range.iter().enumerate() {
-                if sort_conditions(term, attribute)?.is_some() {
-                    branch.sorts.push((position, term));
-                    continue 'terms;
-                }
-                branch.has_other_sorts |= mentions(term, &attribute.name);
+            let Some(range) = keys.range else { continue };
+            if sort_conditions(term, range)?.is_some() {
+                branch.sorts.push(term);
+            } else {
+                branch.has_other_sorts |= mentions(term, &range.name);
             }
-        }
-        for values in of_hash {
-            let Some(values) = values else { return Ok(None) };
-            branch.hashes = product(&branch.hashes, values)?;
         }
         if branch.hashes.is_empty() {
             return Ok(None);
@@ -291,30 +255,13 @@ fn branches<'a>(term: &'a Term, keys: &Keys<'_>) -> Result<Option<Vec<Branch<'a>
 /// Whether IN names values of the partition key.
 fn names_list(term: &Term, keys: &Keys<'_>) -> bool {
     match term {
-        Term::In(operand, _) => keys.hash.iter().any(|attribute| is_attribute(operand, &attribute.name)),
+        Term::In(operand, _) => is_attribute(operand, &keys.hash.name),
         Term::And(terms) | Term::Or(terms) => terms.iter().any(|term| names_list(term, keys)),
         _ => false,
     }
 }
 
-/// Every beginning of a partition key with every value of its next attribute.
-fn product(beginnings: &[Vec<KeyValue>], values: Vec<KeyValue>) -> Result<Vec<Vec<KeyValue>>, PartiqlError> {
-    let mut found: Vec<Vec<KeyValue>> = Vec::new();
-    for value in values {
-        for beginning in beginnings {
-            let hash = [&beginning[..], std::slice::from_ref(&value)].concat();
-            if !found.contains(&hash) {
-                found.push(hash);
-            }
-        }
-        if found.len() > SECTIONS_MAX {
-            return Err(too_many_reads());
-        }
-    }
-    Ok(found)
-}
-
-/// The values that a term allows an attribute of the partition key.
+/// The values that a term allows a partition key.
 fn hash_values(term: &Term, attribute: &KeyAttribute) -> Result<Option<Vec<KeyValue>>, PartiqlError> {
     if let Some(value) = equal_value(term, &attribute.name) {
         return Ok(Some(vec![check_key_value(attribute, value)?]));
@@ -395,70 +342,28 @@ fn sort_conditions(
 
 /// The parts of a partition that the branches read.
 fn partition_ranges(
-    hash: &[KeyValue],
+    hash: &KeyValue,
     branches: &[Branch<'_>],
     keys: &Keys<'_>,
 ) -> Result<Vec<KeyRange>, PartiqlError> {
     let mut found: Vec<(KeyRange, bool)> = Vec::new();
-    for branch in branches.iter().filter(|branch| branch.hashes.iter().any(|other| other == hash)) {
-        // What overlaps is only refused where the service is known to refuse it.
-        let may_overlap = branch.has_other_sorts || keys.range.len() > 1;
-        for range in narrowed(hash, &[], 1, branch, keys)? {
-            add_range(&mut found, range, may_overlap)?;
+    for branch in branches.iter().filter(|branch| branch.hashes.contains(hash)) {
+        let mut ranges: Vec<KeyRange> = (keys.range_of)(hash, None).into_iter().collect();
+        for term in &branch.sorts {
+            let Some(attribute) = keys.range else { continue };
+            let conditions = sort_conditions(term, attribute)?.unwrap_or_default();
+            let allowed: Vec<KeyRange> =
+                conditions.iter().filter_map(|condition| (keys.range_of)(hash, Some(condition))).collect();
+            ranges = ranges
+                .iter()
+                .flat_map(|range| allowed.iter().filter_map(|other| intersection(range, other)))
+                .collect();
+        }
+        for range in ranges {
+            add_range(&mut found, range, branch.has_other_sorts)?;
         }
     }
     Ok(found.into_iter().map(|(range, _)| range).collect())
-}
-
-/// The parts of a partition that a branch reads, given the values of the first attributes of the sort key; `width` is
-/// how many such beginnings there are.
-fn narrowed(
-    hash: &[KeyValue],
-    equal: &[KeyValue],
-    width: usize,
-    branch: &Branch<'_>,
-    keys: &Keys<'_>,
-) -> Result<Vec<KeyRange>, PartiqlError> {
-    let part = |sort: Option<&SortCondition>| (keys.range_of)(&Part { hash, equal, sort });
-    let mut ranges: Vec<KeyRange> = part(None).into_iter().collect();
-    let Some(attribute) = keys.range.get(equal.len()) else { return Ok(ranges) };
-    let mut values: Option<Vec<KeyValue>> = None;
-    for (_, term) in branch.sorts.iter().filter(|(position, _)| *position == equal.len()) {
-        let conditions = sort_conditions(term, attribute)?.unwrap_or_default();
-        let allowed: Vec<KeyRange> =
-            conditions.iter().filter_map(|condition| part(Some(condition))).collect();
-        ranges = intersections(&ranges, &allowed);
-        values = values.or_else(|| equal_values(&conditions));
-    }
-    let is_next_narrowed = branch.sorts.iter().any(|(position, _)| *position == equal.len() + 1);
-    let Some(values) = values.filter(|values| is_next_narrowed && width * values.len() <= SECTIONS_MAX)
-    else {
-        return Ok(ranges);
-    };
-    let mut found = Vec::new();
-    let width = width * values.len();
-    for value in values {
-        let equal = [equal, &[value]].concat();
-        found.extend(intersections(&ranges, &narrowed(hash, &equal, width, branch, keys)?));
-    }
-    Ok(found)
-}
-
-/// The values of conditions that are equality all, each once.
-fn equal_values(conditions: &[SortCondition]) -> Option<Vec<KeyValue>> {
-    let mut values = Vec::with_capacity(conditions.len());
-    for condition in conditions {
-        let SortCondition::Equal(value) = condition else { return None };
-        if !values.contains(value) {
-            values.push(value.clone());
-        }
-    }
-    Some(values)
-}
-
-fn intersections(ranges: &[KeyRange], others: &[KeyRange]) -> Vec<KeyRange> {
-    let of_one = |range| others.iter().filter_map(move |other| intersection(range, other));
-    ranges.iter().flat_map(of_one).collect()
 }
 
 /// Adds a range that may be there already. One that overlaps with another is
@@ -505,14 +410,6 @@ fn end(range: &KeyRange) -> &[u8] {
         Bound::Unbounded => &[],
     }
 }
-
-fn too_many_reads() -> PartiqlError {
-    PartiqlError::new("Too many decomposed read operations for a given query.")
-}
-
-/// Nobody knows what the service says of this.
-const UNORDERED: &str =
-    "ORDER BY clause must have the sort key attributes of the index in their order and in one direction.";
 
 /// Whether a term looks at a top-level attribute.
 fn mentions(term: &Term, name: &str) -> bool {

@@ -113,7 +113,7 @@ impl Naive {
         }
     }
 
-    fn holds(&self, item: &[(&str, u8)]) -> bool {
+    fn holds(&self, item: &[(&str, u8); 3]) -> bool {
         let value = |name: &str| item.iter().find(|(other, _)| *other == name).unwrap().1;
         match self {
             Naive::Compare(name, operator, other) => match *operator {
@@ -185,51 +185,6 @@ proptest! {
     }
 }
 
-fn wide_naive() -> impl Strategy<Value = Naive> {
-    let name = || prop_oneof![3 => Just("g"), 3 => Just("h"), 2 => Just("r"), 2 => Just("s")];
-    let leaf = prop_oneof![
-        5 => (name(), prop_oneof![5 => Just("="), 1 => Just("<"), 1 => Just(">=")], 0..3_u8)
-            .prop_map(|(name, operator, value)| Naive::Compare(name, operator, value)),
-        1 => (name(), 0..3_u8, 0..3_u8)
-            .prop_map(|(name, one, two)| Naive::Between(name, one.min(two), one.max(two))),
-        2 => (name(), vec(0..3_u8, 1..3)).prop_map(|(name, values)| Naive::In(name, values)),
-    ];
-    let all = vec(leaf.clone(), 3..6).prop_map(|leaves| {
-        leaves.into_iter().reduce(|left, right| Naive::And(Box::new(left), Box::new(right))).unwrap()
-    });
-    prop_oneof![
-        3 => all.clone(),
-        1 => (all.clone(), all).prop_map(|(left, right)| Naive::Or(Box::new(left), Box::new(right))),
-        1 => leaf,
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
-    /// The same of an index whose keys have two attributes each.
-    #[test]
-    fn a_plan_of_a_wide_index_reads_all_that_matches_and_nothing_twice(condition in wide_naive()) {
-        let index = wide_index();
-        let select = select(&format!("SELECT * FROM tbl.idx WHERE {}", condition.text()));
-        let plan = select.plan_on_index(&index).unwrap();
-        let filter = select.condition.as_ref().unwrap();
-        for number in 0..81_u8 {
-            let values = [("g", number % 3), ("h", number / 3 % 3), ("r", number / 9 % 3), ("s", number / 27)];
-            let mut entry: Item =
-                values.iter().map(|(name, value)| (name.to_string(), AttributeValue::S(value.to_string()))).collect();
-            entry.extend(["pk", "sk"].map(|name| (name.to_string(), AttributeValue::S("x".into()))));
-            prop_assert_eq!(filter.matches(&entry), condition.holds(&values));
-            let row = index.row(&entry).unwrap();
-            if let Some(sections) = &plan.sections {
-                let count = sections.iter().filter(|section| contains(&section.range, &row)).count();
-                prop_assert!(count <= 1);
-                prop_assert!(count == 1 || !condition.holds(&values));
-            }
-        }
-    }
-}
-
 #[test]
 fn an_index_is_read_by_its_own_keys() {
     use crate::index::{IndexSchema, Projected};
@@ -261,103 +216,41 @@ fn an_index_is_read_by_its_own_keys() {
     assert_eq!(plan("pk = 'a' AND sk = 'b'", &one), (None, false));
 }
 
-fn wide_index() -> crate::index::IndexSchema {
+/// The whole of such a statement is refused, whatever else is wrong with it.
+#[test]
+fn an_index_with_keys_of_several_attributes_is_not_read() {
+    use crate::index::{IndexSchema, Projected};
+
     let attribute = |name: &&str| KeyAttribute { name: (*name).into(), key_type: KeyType::S };
-    crate::index::IndexSchema {
-        name: "idx".into(),
-        number: 1,
-        local: false,
-        hash: ["g", "h"].iter().map(attribute).collect(),
-        range: ["r", "s"].iter().map(attribute).collect(),
-        projection: crate::index::Projected::All,
-        table: schema(Some(KeyType::S)),
+    for (hash, range) in [(&["g", "h"][..], &["r"][..]), (&["g"], &["r", "s"])] {
+        let index = IndexSchema {
+            name: "idx".into(),
+            number: 1,
+            local: false,
+            hash: hash.iter().map(attribute).collect(),
+            range: range.iter().map(attribute).collect(),
+            projection: Projected::All,
+            table: schema(Some(KeyType::S)),
+        };
+        assert!(!has_single_keys(&index));
+        let refusal = select("SELECT * FROM tbl.idx WHERE g = 'a'").plan_on_index(&index).unwrap_err();
+        assert!(
+            refusal.message().starts_with("PartiQL statements cannot be executed"),
+            "{}",
+            refusal.message()
+        );
     }
-}
-
-fn wide_plan(condition: &str) -> Result<Plan, String> {
-    let select = select(&format!("SELECT * FROM tbl.idx WHERE {condition}"));
-    select.plan_on_index(&wide_index()).map_err(|error| error.message().to_string())
-}
-
-/// Conditions on all attributes of a partition key make reads of partitions; those on the sort key's narrow them from
-/// the left.
-#[test]
-fn an_index_with_keys_of_several_attributes_is_queried() {
-    use crate::key::SortCondition::{Equal, Greater};
-
-    let index = wide_index();
-    let key = |name: &str| crate::key::KeyValue::S(name.into());
-    let range = |equal: &[&str], sort: Option<crate::key::SortCondition>| {
-        let equal = equal.iter().map(|value| key(value)).collect();
-        let condition = crate::index::IndexCondition { hash: vec![key("a"), key("b")], equal, sort };
-        index.query_range(&condition).unwrap()
+    let parse = |source: &str, may_read: bool| {
+        let parsed = Statement::parse_for(source, &[], |table, index| {
+            assert_eq!((table, index), ("tbl", "idx"));
+            may_read
+        });
+        parsed.err().map(|error| error.message().to_string())
     };
-    let ranges = |condition: &str| -> Option<Vec<_>> {
-        Some(wide_plan(condition).unwrap().sections?.into_iter().map(|section| section.range).collect())
-    };
-    for (condition, expected) in [
-        ("g = 'a' AND h = 'b'", vec![range(&[], None)]),
-        ("h = 'b' AND r = 'c' AND g = 'a'", vec![range(&[], Some(Equal(key("c"))))]),
-        ("g = 'a' AND h = 'b' AND r = 'c' AND s > 'd'", vec![range(&["c"], Some(Greater(key("d"))))]),
-        (
-            "g = 'a' AND h = 'b' AND s > 'd' AND r IN ['e', 'c']",
-            vec![range(&["c"], Some(Greater(key("d")))), range(&["e"], Some(Greater(key("d"))))],
-        ),
-        // What the sort key's first attribute does not fix, the second cannot narrow: the filter does.
-        ("g = 'a' AND h = 'b' AND s > 'd'", vec![range(&[], None)]),
-        ("g = 'a' AND h = 'b' AND r > 'c' AND s = 'd'", vec![range(&[], Some(Greater(key("c"))))]),
-        ("g = 'a' AND h = 'b' AND r = 'c' AND r = 'd'", vec![]),
-    ] {
-        assert_eq!(ranges(condition), Some(expected), "{condition}");
-    }
-    for condition in
-        ["g = 'a'", "h = 'b' AND r = 'c'", "g = 'a' AND h > 'b'", "g = 'a' AND h = 'b' OR g = 'c'"]
-    {
-        assert_eq!(ranges(condition), None, "{condition}");
-    }
-    let count =
-        |condition: &str| wide_plan(condition).map(|plan| plan.sections.map(|sections| sections.len()));
-    assert_eq!(count("g IN ['a', 'b'] AND h IN ['c', 'd', 'c']"), Ok(Some(4)));
-    assert_eq!(count("(g = 'a' AND h = 'b') OR (g = 'c' AND h = 'd' AND r = 'e')"), Ok(Some(2)));
-    let many: Vec<String> = (0..8).map(|n| format!("'{n}'")).collect();
-    assert_eq!(
-        count(&format!("g IN [{0}] AND h IN [{0}]", many.join(","))),
-        Err("Too many decomposed read operations for a given query.".into())
-    );
-    assert_eq!(
-        count("g = 'a' AND h = 1"),
-        Err("Key attribute's data type should match its data type in table's schema: Key h".into())
-    );
-}
-
-#[test]
-fn an_index_with_keys_of_several_attributes_is_ordered_as_it_lies() {
-    let is_descending = |condition: &str| wide_plan(condition).map(|plan| plan.descending);
-    assert_eq!(is_descending("g = 'a' AND h = 'b' ORDER BY r DESC"), Ok(true));
-    assert_eq!(is_descending("g = 'a' AND h = 'b' ORDER BY r DESC, s DESC"), Ok(true));
-    assert_eq!(is_descending("g = 'a' AND h = 'b' AND r = 'c' ORDER BY s DESC"), Ok(true));
-    for order in ["s", "r, s DESC"] {
-        let refusal = is_descending(&format!("g = 'a' AND h = 'b' ORDER BY {order}")).unwrap_err();
-        assert!(refusal.starts_with("ORDER BY clause must have the sort key attributes"), "{refusal}");
-    }
-    let hashes = |order: &str| -> Vec<String> {
-        let plan = wide_plan(&format!("g IN ['a', 'b'] AND h IN ['c', 'd'] ORDER BY {order}")).unwrap();
-        // The entry of an item that has nothing but keys begins with its section.
-        let mut found = Vec::new();
-        for section in plan.sections.unwrap() {
-            for pair in ["ac", "ad", "bc", "bd"] {
-                let entry =
-                    ["g", "h", "r", "s", "pk", "sk"].iter().zip([&pair[..1], &pair[1..], "x", "x", "x", "x"]);
-                let entry: Item = entry
-                    .map(|(name, value)| ((*name).to_string(), AttributeValue::S(value.into())))
-                    .collect();
-                if contains(&section.range, &wide_index().row(&entry).unwrap()) {
-                    found.push(pair.to_owned());
-                }
-            }
-        }
-        found
-    };
-    assert_eq!(hashes("g, h DESC"), ["ad", "ac", "bd", "bc"]);
-    assert_eq!(hashes("h, g"), ["ac", "bc", "ad", "bd"]);
+    let refusal = parse("SELECT COUNT(*) FROM tbl.idx", false).unwrap();
+    assert!(refusal.starts_with("PartiQL statements cannot be executed"), "{refusal}");
+    assert_ne!(parse("SELECT COUNT(*) FROM tbl.idx", true).unwrap(), refusal);
+    assert_ne!(parse("SELECT * FROM tbl.idx WHERE", false).unwrap(), refusal);
+    assert_eq!(parse("SELECT * FROM tbl.idx", true), None);
+    assert_eq!(parse("SELECT * FROM tbl WHERE pk = 'a'", false), None);
 }

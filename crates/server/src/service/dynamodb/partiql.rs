@@ -6,7 +6,7 @@ use std::sync::Arc;
 use strongroom_model::attribute::AttributeValue;
 use strongroom_model::document::Document;
 use strongroom_model::json;
-use strongroom_model::partiql::{Insert, PartiqlError, Returning, Statement, Write};
+use strongroom_model::partiql::{Insert, PartiqlError, Returning, Statement, Write, has_single_keys};
 
 use super::capacity::Wanted;
 use super::refused::Refused;
@@ -47,7 +47,14 @@ pub fn prepare(
     source: &str,
     parameters: &[AttributeValue],
 ) -> Result<Prepared, ApiError> {
-    let statement = Statement::parse(source, parameters)?;
+    let may_read = |name: &str, index: &str| {
+        let found = table::of_statement(engine, caller, name).ok();
+        let indexes = found.map(|found| found.indexes());
+        let index = indexes.as_ref().and_then(|indexes| indexes.by_name(index));
+        // One that is not there is refused later.
+        index.is_none_or(|index| has_single_keys(&index.schema))
+    };
+    let statement = Statement::parse_for(source, parameters, may_read)?;
     let found = table::of_statement(engine, caller, statement.table())?;
     let reference = statement.table().to_owned();
     Ok(Prepared { statement, found, reference })
