@@ -225,8 +225,11 @@ fn rolled_back(path: &str, newest: u64, seen: u64) -> StorageError {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use std::time::Duration;
+
     use object_store::memory::InMemory;
     use object_store::{ObjectStoreExt, PutPayload};
+    use slatedb::config::CheckpointOptions;
 
     use super::*;
     use crate::storage::{Batch, BlockCache, Database, Visibility};
@@ -391,6 +394,25 @@ mod tests {
         open_seen(&store, seen).await.unwrap().abandon().await;
         clear(&store).await;
         assert!(open_seen(&store, seen).await.is_err());
+    }
+
+    // The collection at the end stores a manifest when a checkpoint has expired, as each merge leaves one.
+    #[tokio::test]
+    async fn a_closing_knows_the_manifest_that_it_has_left() {
+        let store = Arc::new(InMemory::new());
+        let database = open(&store).await.unwrap();
+        let mut batch = Batch::new();
+        batch.put([1], "value");
+        database.commit(batch).await.unwrap();
+        let options =
+            CheckpointOptions { lifetime: Some(Duration::from_millis(1)), ..CheckpointOptions::default() };
+        let admin = AdminBuilder::new("db", Arc::clone(&store) as _).build();
+        admin.create_detached_checkpoint(&options).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        database.close().await.unwrap();
+        let newest = admin.read_manifest(None).await.unwrap().unwrap();
+        assert!(newest.checkpoints().is_empty());
+        assert_eq!(database.seen().manifest_id, newest.id());
     }
 
     #[tokio::test]
