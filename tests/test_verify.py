@@ -50,7 +50,7 @@ def end(server, how):
     server.stop() if how == "stopped" else server.kill()
 
 
-def assert_both_refuse(server, *named, writes_nothing=True):
+def assert_both_refuse(server, *named):
     """The server does not start, and `verify` finds damage; both name all of this, and nothing is written."""
     store = server.data / "store"
     before = bytes_of(store)
@@ -61,7 +61,7 @@ def assert_both_refuse(server, *named, writes_nothing=True):
         for path in named:
             assert path in verified.stdout, verified.stdout
             assert path in text, text
-    assert bytes_of(store) == before or not writes_nothing
+    assert bytes_of(store) == before
 
 
 def assert_both_refuse_table(directory, *named):
@@ -183,24 +183,29 @@ def folder_after(path):
     (path.parent / f"{int(number) + 1:020}{end_of_name}").mkdir()
 
 
-@pytest.mark.parametrize("make", [folder_instead, folder_after])
+def link_after(path):
+    number, end_of_name = path.name[:20], path.name[20:]
+    (path.parent / f"{int(number) + 1:020}{end_of_name}").symlink_to("nowhere")
+
+
+@pytest.mark.parametrize("make", [folder_instead, folder_after, link_after])
 @pytest.mark.parametrize("of", ["system/wal", "system/manifest", "system/keyring", "anchor", "root"])
-def test_a_folder_in_the_place_of_an_object_is_damage(filled, of, make):
+def test_what_is_no_file_in_the_place_of_an_object_is_damage(filled, of, make):
     """It is in no listing, and what should be in its place can be neither read nor written."""
     filled.server.stop()
     make(max((filled.store / of).iterdir()))
-    [folder] = [path for path in (filled.store / of).iterdir() if path.is_dir()]
-    assert_both_refuse(filled.server, f"{of}/{folder.name}")
+    [no_file] = [path for path in (filled.store / of).iterdir() if not path.is_file()]
+    assert_both_refuse(filled.server, f"{of}/{no_file.name}")
 
 
-@pytest.mark.parametrize("make", [folder_instead, folder_after])
+@pytest.mark.parametrize("make", [folder_instead, folder_after, link_after])
 @pytest.mark.parametrize("of", ["wal", "manifest", "keyring"])
-def test_a_folder_in_the_place_of_a_tables_object_is_damage(filled, of, make):
+def test_what_is_no_file_in_the_place_of_a_tables_object_is_damage(filled, of, make):
     """The same in a table, and nobody waits for it."""
     filled.server.stop()
     make(max((filled.folder / of).iterdir()))
-    [folder] = [path for path in (filled.folder / of).iterdir() if path.is_dir()]
-    named = [f"{of}/{folder.name}"] if (of, make) != ("keyring", folder_instead) else [filled.folder.name]
+    [no_file] = [path for path in (filled.folder / of).iterdir() if not path.is_file()]
+    named = [f"{of}/{no_file.name}"] if (of, make) != ("keyring", folder_instead) else [filled.folder.name]
     assert_both_refuse_table(filled, *named)
 
 
@@ -223,6 +228,23 @@ def test_a_part_on_another_disk_is_no_damage(filled, tmp_path, linked):
     [folder] = filled.store.glob(linked)
     shutil.move(folder, tmp_path / "elsewhere")
     folder.symlink_to(tmp_path / "elsewhere")
+    assert_well(filled)
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:-1], lambda content: content[:40] + b"\0" * 60 + content[100:]])
+def test_damage_to_what_nobody_needs_is_told_as_that(filled, damage):
+    """Old manifests and emptied logs lie there until they are collected: what has changed in them speaks of the disk, and
+    loses nothing."""
+    filled.server.stop()
+    old = [min((filled.folder / "manifest").iterdir()), filled.store / "system" / "wal" / f"{2:020}.sst"]
+    whole = [path.read_bytes() for path in old]
+    for path, content in zip(old, whole, strict=True):
+        path.write_bytes(damage(content))
+    verified = verify(filled.server)
+    assert verified.returncode == 1 and verified.stdout.count("nothing refers to it any more") == 2, verified.stdout
+    for path in old:
+        assert path.name in verified.stdout, verified.stdout
+        path.unlink()
     assert_well(filled)
 
 

@@ -114,8 +114,9 @@ impl OwnDirectory {
         self.root.join(folder).is_dir()
     }
 
-    /// The first folder found below `prefix` that has the name of an object.
-    pub fn folder_for_object(&self, prefix: &str) -> io::Result<Option<String>> {
+    /// The first thing found below `prefix` that has the name of an object and is no file: a folder, or a link that leads
+    /// nowhere.
+    pub fn no_file_for_object(&self, prefix: &str) -> io::Result<Option<String>> {
         let entries = match fs::read_dir(self.root.join(prefix)) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -124,7 +125,7 @@ impl OwnDirectory {
         for entry in entries {
             let entry = entry?;
             let file_type = entry.file_type()?;
-            if file_type.is_file() || !(file_type.is_dir() || entry.path().is_dir()) {
+            if file_type.is_file() || file_type.is_symlink() && entry.path().is_file() {
                 continue;
             }
             let path = format!("{prefix}/{}", entry.file_name().to_string_lossy());
@@ -132,7 +133,7 @@ impl OwnDirectory {
                 return Ok(Some(path));
             }
             if names::is_folder(&path)
-                && let Some(found) = self.folder_for_object(&path)?
+                && let Some(found) = self.no_file_for_object(&path)?
             {
                 return Ok(Some(found));
             }

@@ -176,15 +176,15 @@ impl Place {
         self.own.as_ref().is_none_or(|own| own.has_folder(folder))
     }
 
-    /// Looks for a folder that lies in `folder`, or in a folder of it, under the name of an object. The local store does
-    /// not list it, and can neither read nor write what should be in its place.
+    /// Looks for what lies in `folder`, or in a folder of it, under the name of an object and is no file. The local store
+    /// does not list it, and can neither read nor write what should be in its place.
     pub fn check_folder(&self, folder: &str) -> Result<(), StorageError> {
         let Some(own) = &self.own else { return Ok(()) };
-        let found = own.folder_for_object(folder);
+        let found = own.no_file_for_object(folder);
         match found.map_err(|error| StorageError::Unavailable(error.to_string()))? {
             Some(path) => Err(StorageError::Damaged(format!(
-                "`{path}` is a folder, and an object should be there; move the folder away, and restore the object from a \
-                 backup if there was one"
+                "`{path}` is a folder, or a link that leads nowhere, and an object should be there; move it away, and restore the \
+                 object from a backup if there was one"
             ))),
             None => Ok(()),
         }

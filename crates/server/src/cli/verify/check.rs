@@ -12,7 +12,7 @@ use strongroom_seal::object::DataKeyId;
 use strongroom_seal::primitive::OsRandom;
 use strongroom_seal::store::{Inspected, SealedStore};
 
-use super::finding::{Finding, RESTORE, UNNEEDED};
+use super::finding::{Finding, RESTORE, SWAPPED, UNNEEDED};
 use super::inventory::{Kind, Stored};
 use super::progress::Progress;
 use crate::storage::Seen;
@@ -106,7 +106,7 @@ pub(super) async fn check(
     let layout = offline::layout(folder, Arc::clone(&store) as Arc<dyn ObjectStore>, seen).await;
     if let Ok(Some(layout)) = &layout {
         for (object, finding) in &mut damaged {
-            if finding.advice == RESTORE && !is_referenced(object, None, layout) {
+            if [RESTORE, SWAPPED].contains(&finding.advice) && !is_referenced(object, None, layout) {
                 finding.advice = UNNEEDED;
             }
         }

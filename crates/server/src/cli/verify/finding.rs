@@ -88,14 +88,14 @@ pub(super) const RESTORE_SYSTEM: &str = "put the newest copy of it back, or rest
      table";
 pub(super) const RESTORE_FOLDER: &str = "put it back; what it held is in sorted runs, so if it is gone for good, an empty folder in its place loses nothing";
 pub(super) const IN_PLACE_OF_OBJECT: &str =
-    "move the folder out of the data directory, and restore the object from a backup if there was one";
-pub(super) const UNNEEDED: &str = "nothing refers to it any more, so no data is lost: move it out of the data directory; but its bytes have changed \
-     since it was written, so check the disk";
+    "move it out of the data directory, and restore the object from a backup if there was one";
+pub(super) const UNNEEDED: &str = "nothing refers to it any more, so no data is lost: move it out of the data directory; but it is not \
+     what was written under this name, so check the disk";
 pub(super) const RESTORE_NEWER: &str =
     "put the newest copy of this folder back; what lies here now is an older one";
 pub(super) const RESTORE_CATALOGUE: &str = "put the newest copy of `store/system` back, or the whole directory from one backup; as it is nobody reaches this \
      table";
-const SWAPPED: &str = "put back what was written under this name: another object lies here, perhaps of another \
+pub(super) const SWAPPED: &str = "put back what was written under this name: another object lies here, perhaps of another \
                        table, path or time, or its beginning has changed";
 const FOREIGN: &str =
     "move it out of the data directory if you put it here; otherwise restore this object from a backup";

@@ -18,7 +18,7 @@ pub(super) struct Inventory {
     pub stores: BTreeMap<String, Vec<Stored>>,
     /// The folders that objects or stores lie in.
     pub folders: BTreeSet<String>,
-    /// Folders that have the name of an object.
+    /// What has the name of an object and is no file: folders, links that lead nowhere.
     pub in_place_of_objects: Vec<String>,
     /// Torn writes, which the server removes when it starts.
     pub unfinished: Vec<String>,
@@ -62,12 +62,8 @@ impl Inventory {
             let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
             // As the server does, it follows links: a part of the data may lie on another disk.
             let metadata = match fs::metadata(entry.path()) {
-                Ok(metadata) => metadata,
-                Err(_) if entry.file_type()?.is_symlink() => {
-                    self.foreign.push(format!("store/{path}"));
-                    continue;
-                }
-                Err(error) => return Err(error),
+                Err(_) if entry.file_type()?.is_symlink() => fs::symlink_metadata(entry.path())?,
+                metadata => metadata?,
             };
             if metadata.is_dir() && is_folder(&path) {
                 if store_folder(&path) == Some(&path) {
@@ -75,10 +71,10 @@ impl Inventory {
                 }
                 self.walk(&entry.path(), &format!("{path}/"))?;
                 self.folders.insert(path);
-            } else if metadata.is_dir() && kind(&path).is_some() {
-                self.in_place_of_objects.push(path);
             } else if metadata.is_file() {
                 self.add(path, metadata.len());
+            } else if kind(&path).is_some() {
+                self.in_place_of_objects.push(path);
             } else {
                 self.foreign.push(format!("store/{path}"));
             }
@@ -144,7 +140,8 @@ mod tests {
         };
         link("elsewhere", "store/system/manifest");
         link("nowhere", "store/system/compacted");
-        let inventory = Inventory::of(folder.path()).unwrap();
+        link("nowhere", "store/anchor/00000000000000000005");
+        let mut inventory = Inventory::of(folder.path()).unwrap();
         assert_eq!((inventory.root.len(), inventory.anchors.len()), (1, 1));
         assert_eq!(inventory.stores.keys().collect::<Vec<_>>(), ["system", "tables/a-b", "tables/empty"]);
         assert_eq!(inventory.stores["tables/a-b"][0].kind, Kind::Keys(1));
@@ -154,7 +151,11 @@ mod tests {
         );
         assert_eq!(inventory.stores["system"][1].bytes, 5);
         assert!(inventory.folders.contains("tables/empty/wal"));
-        assert_eq!(inventory.in_place_of_objects, ["system/wal/00000000000000000002.sst"]);
+        inventory.in_place_of_objects.sort();
+        assert_eq!(
+            inventory.in_place_of_objects,
+            ["anchor/00000000000000000005", "system/wal/00000000000000000002.sst"]
+        );
         assert_eq!(inventory.unfinished, ["store/tables/a-b/wal/00000000000000000002.sst#1"]);
         let mut foreign = inventory.foreign.clone();
         foreign.sort();

@@ -179,11 +179,11 @@ impl Verification<'_> {
 
     // The local store does not list them, and can neither read nor write what should be in their place. What belongs to no
     // table is found with the system store.
-    fn folders_for_objects(&self, folder: &str) -> impl Iterator<Item = Finding> {
+    fn in_place_of_objects(&self, folder: &str) -> impl Iterator<Item = Finding> {
         let found = self.inventory.in_place_of_objects.iter();
         found.filter(move |path| store_folder(path).unwrap_or(SYSTEM) == folder).map(|path| Finding {
             object: path.clone(),
-            what: "it is a folder, and an object should be there".to_owned(),
+            what: "it is a folder, or a link that leads nowhere, and an object should be there".to_owned(),
             advice: IN_PLACE_OF_OBJECT,
         })
     }

@@ -39,7 +39,7 @@ impl Verification<'_> {
             stored: count(stored),
             ..Section::default()
         };
-        section.findings.extend(self.folders_for_objects(SYSTEM));
+        section.findings.extend(self.in_place_of_objects(SYSTEM));
         let seen = self.anchor(root, &mut section).await.map_or_else(Seen::default, Seen::from);
         match self.remains.standing(true) {
             Standing::Lost(missing) => {
@@ -134,7 +134,7 @@ impl Verification<'_> {
             title: "system store".to_owned(),
             folder: SYSTEM.to_owned(),
             stored: count(self.stored(SYSTEM)),
-            findings: self.folders_for_objects(SYSTEM).collect(),
+            findings: self.in_place_of_objects(SYSTEM).collect(),
             ..Section::default()
         };
         match self.remains.standing(false) {

@@ -81,7 +81,7 @@ impl Verification<'_> {
             section.title.push_str(", being deleted: the server clears away what is left");
             return section;
         }
-        section.findings.extend(self.folders_for_objects(&folder));
+        section.findings.extend(self.in_place_of_objects(&folder));
         let Some(id) = StoreId::new(&record.id) else {
             let what = format!("the catalogue says that the id of table `{}` is none", record.name);
             section.findings.push(Finding::missing(SYSTEM.to_owned(), what));
