@@ -60,6 +60,15 @@ impl Condition {
         Comparisons::of_expectations(expectations, operator).map(|form| Condition(Form::Comparisons(form)))
     }
 
+    /// How often all of an item is looked at to see whether it matches, at the most.
+    pub fn passes_max(&self) -> usize {
+        match &self.0 {
+            Form::Tree(condition) => condition.tree.nodes.len(),
+            // Each looks at another attribute.
+            Form::Comparisons(_) => 1,
+        }
+    }
+
     /// Whether an item matches. An item that does not exist is an empty one.
     pub fn matches(&self, item: &Item) -> bool {
         match &self.0 {

@@ -60,26 +60,30 @@ impl BodyMemory {
 
 impl Share<'_> {
     /// Makes the share at least `bytes` large, waiting for as long as `timeout`; says whether it is. `bytes` is at most
-    /// what one body may have.
+    /// what one body may have. Nobody waits where too many do: what their clients send meanwhile takes memory as well.
     pub(super) async fn grow(&mut self, bytes: usize, timeout: Duration) -> bool {
+        self.try_grow(bytes, timeout).await.is_some()
+    }
+
+    async fn try_grow(&mut self, bytes: usize, timeout: Duration) -> Option<()> {
         let wanted = kib(bytes);
         if self.reserve.is_some() || wanted <= self.kib {
-            return true;
+            return Some(());
         }
         let memory = self.memory;
         let more = u32::try_from(wanted - self.kib).unwrap_or(u32::MAX);
         let permits = match memory.known_kib.try_acquire_many(more) {
             Ok(permits) => permits,
             Err(_) => {
-                let _waiting = Waiting::begin(&memory.waiting);
+                let _waiting = Waiting::begin(&memory.waiting)?;
                 tokio::select! {
                     biased;
                     Ok(permits) = memory.known_kib.acquire_many(more) => permits,
                     Ok(reserve) = memory.reserve.acquire() => {
                         self.reserve = Some(reserve);
-                        return true;
+                        return Some(());
                     }
-                    () = tokio::time::sleep(timeout) => return false,
+                    () = tokio::time::sleep(timeout) => return None,
                 }
             }
         };
@@ -88,7 +92,7 @@ impl Share<'_> {
             Some(held) => held.merge(permits),
             None => self.permits = Some(permits),
         }
-        true
+        Some(())
     }
 
     /// Whether it is the reserve that this body takes, which all others wait for.
@@ -101,9 +105,11 @@ impl Share<'_> {
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {
-    fn begin(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
+    // None where too many wait already.
+    fn begin(count: &'a AtomicUsize) -> Option<Self> {
+        // Dropped at once, and so uncounted, if there are too many.
+        let waiting = Self(count);
+        (count.fetch_add(1, Ordering::Relaxed) < WAITING_MAX).then_some(waiting)
     }
 }
 
@@ -117,6 +123,8 @@ fn kib(bytes: usize) -> usize {
     bytes.div_ceil(1024)
 }
 
+/// How many bodies wait for memory at once.
+const WAITING_MAX: usize = 512;
 /// Bytes of strangers' bodies that are kept at once.
 const STRANGER_BYTES_MAX: usize = 8 << 20;
 
@@ -149,6 +157,22 @@ mod tests {
         assert!(!memory.is_short() && !third.is_of_the_reserve(), "it got what the other has given back");
         drop((first, third));
         assert_eq!((memory.known_kib.available_permits(), memory.reserve.available_permits()), (10, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_so_many_wait() {
+        let memory = memory(1 << 10);
+        let (mut first, mut second) = (memory.share(), memory.share());
+        assert!(first.grow(1 << 10, WAIT).await && second.grow(1 << 10, WAIT).await);
+        let waits = (0..WAITING_MAX + 3).map(|_| async {
+            let mut share = memory.share();
+            let begun = tokio::time::Instant::now();
+            assert!(!share.grow(1 << 10, WAIT).await);
+            begun.elapsed() < WAIT
+        });
+        let at_once = futures::future::join_all(waits).await;
+        assert_eq!(at_once.iter().filter(|at_once| **at_once).count(), 3);
+        assert!(!memory.is_short());
     }
 
     #[tokio::test]

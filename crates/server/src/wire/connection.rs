@@ -111,8 +111,8 @@ async fn serve_http<D: Dispatch, S: AsyncRead + AsyncWrite + Unpin + Send + 'sta
             .max_concurrent_streams(limits.streams_max)
             .max_header_list_size(u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX))
             .max_send_buf_size(1 << 20)
-            .initial_connection_window_size(4 << 20)
-            .initial_stream_window_size(1 << 20)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT)
             .serve_connection(io, service);
@@ -293,5 +293,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The most that is read of a connection of HTTP/1.1 before it is taken.
 const READ_BUFFER_BYTES: usize = 64 << 10;
+/// How much of a body may be on its way over HTTP/2 that nobody reads yet; it lies outside the memory for bodies.
+const STREAM_WINDOW_BYTES: u32 = 128 << 10;
+/// The same of all bodies of a connection.
+const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 const PING_INTERVAL: Duration = Duration::from_secs(60);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);

@@ -13,6 +13,7 @@ mod describe_limits;
 mod describe_table;
 mod encryption;
 mod errors;
+mod evaluation;
 mod execute_statement;
 mod expressions;
 mod get_item;

@@ -9,6 +9,7 @@ use strongroom_model::key::KeySchema;
 use strongroom_model::{json as attribute_json, size, stored};
 
 use super::capacity::{self, Units, Wanted};
+use super::evaluation::Evaluation;
 use super::{input, select, write};
 use crate::engine::{Index, OpenTable, Range};
 use crate::service::Output;
@@ -117,6 +118,7 @@ pub struct Page<'a> {
     pub items: Vec<u8>,
     count: usize,
     scanned_count: usize,
+    evaluation: Evaluation,
     /// What counts for the end of the page: the size of all rows that were looked at, and of items that were
     /// fetched for them.
     pub scanned_bytes: usize,
@@ -134,6 +136,7 @@ impl<'a> Page<'a> {
             items: Vec::new(),
             count: 0,
             scanned_count: 0,
+            evaluation: Evaluation::default(),
             scanned_bytes: 0,
             entry_bytes: 0,
             last_key: None,
@@ -169,11 +172,14 @@ impl<'a> Page<'a> {
         let moment = table.moment(parameters.consistent).await?;
         let mut rows = moment.rows(range, order).await?;
         while let Some((row, stored)) = rows.next().await? {
+            let bytes = stored::item_bytes(&stored).map_err(write::damaged)?;
             let passes = match &parameters.filter {
                 None => true,
-                Some(filter) => filter.matches(&stored::decode(&stored).map_err(write::damaged)?),
+                Some(filter) => {
+                    let entry = stored::decode(&stored).map_err(write::damaged)?;
+                    self.evaluation.matches(filter, &entry, bytes)
+                }
             };
-            let bytes = stored::item_bytes(&stored).map_err(write::damaged)?;
             self.entry_bytes += bytes;
             self.scanned_bytes += bytes;
             self.scanned_count += 1;
@@ -203,7 +209,8 @@ impl<'a> Page<'a> {
             self.show(|out| stored::write_item_json(stored, out).map_err(write::damaged))?;
         } else {
             let item: Item = stored::decode(stored).map_err(write::damaged)?;
-            if parameters.filter.as_ref().is_none_or(|filter| filter.matches(&item)) {
+            let evaluation = &mut self.evaluation;
+            if parameters.filter.as_ref().is_none_or(|filter| evaluation.matches(filter, &item, bytes)) {
                 self.show(|out| {
                     match &parameters.projection {
                         Some(projection) => attribute_json::write_item_json(&projection.apply(&item), out),

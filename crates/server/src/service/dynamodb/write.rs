@@ -9,7 +9,7 @@ use strongroom_model::{json, stored};
 
 use super::capacity::{self, Units, Wanted};
 use super::refused::Refused;
-use super::{collection_metrics, expressions, input, legacy};
+use super::{collection_metrics, evaluation, expressions, input, legacy};
 use crate::service::Output;
 use crate::storage::StorageError;
 use crate::wire::{ApiError, ObjectWriter};
@@ -40,7 +40,7 @@ impl WriteParameters {
     /// Checks a condition against the item as it is.
     pub fn check(&self, condition: Option<&Condition>, before: Option<&Item>) -> Result<(), ApiError> {
         let Some(condition) = condition else { return Ok(()) };
-        if condition.matches(before.unwrap_or(&Item::new())) {
+        if evaluation::matches_item(condition, before.unwrap_or(&Item::new())) {
             return Ok(());
         }
         let failed = ApiError::new("ConditionalCheckFailedException", "The conditional request failed");
