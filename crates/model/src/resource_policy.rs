@@ -1,12 +1,15 @@
 //! Resource-based policies: which documents the service takes, and the form it gives them back in.
 //!
-//! Sources: captures of the service of October 2026. Conditions and the names of actions are not judged.
+//! Sources: captures of the service of October 2026, in which names of actions come before resources. What is made of
+//! operators and keys of conditions that there are not is not known, so any are taken.
+
+mod actions;
+mod principals;
+mod resources;
 
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
-
-use crate::arn::is_account_id;
 
 /// The longest document, in bytes as it is sent.
 pub const POLICY_BYTES_MAX: usize = 20_480;
@@ -60,7 +63,7 @@ const MEMBERS: [&str; 9] = [
 impl PolicyDocument {
     /// Reads and judges a document.
     pub fn parse(text: &str) -> Result<PolicyDocument, PolicyError> {
-        let invalid = |text: &str| Err(PolicyError::Invalid(text.to_owned()));
+        let invalid = |text: &str| Err(invalid(text));
         if text.len() > POLICY_BYTES_MAX {
             return Err(PolicyError::TooLong);
         }
@@ -69,6 +72,14 @@ impl PolicyDocument {
             Ok(Value::Null) => return invalid("This text appears not to be a policy"),
             Ok(_) | Err(_) => return invalid("This policy contains invalid Json"),
         };
+        let is_member = |(name, value): (&String, &Value)| match name.as_str() {
+            "Version" | "Statement" => true,
+            "Id" => value.is_string(),
+            _ => false,
+        };
+        if !document.iter().all(is_member) {
+            return Err(syntax());
+        }
         let statements = match document.get("Statement") {
             Some(Value::Array(statements)) if statements.is_empty() => {
                 return invalid("Could not parse the policy: Statement is empty!");
@@ -77,13 +88,18 @@ impl PolicyDocument {
                 statements.iter().map(Statement::parse).collect::<Result<Vec<_>, _>>()?
             }
             Some(statement @ Value::Object(_)) => vec![Statement::parse(statement)?],
-            // The service tells where; its own parser's place, which is not known.
-            _ => return invalid("Syntax error at position (1,3)"),
+            _ => return Err(syntax()),
         };
         let mut ids: Vec<&str> = statements.iter().filter_map(Statement::id).collect();
         ids.sort_unstable();
         if ids.windows(2).any(|pair| pair[0] == pair[1]) {
             return invalid("The Statement Ids in the policy are not unique");
+        }
+        let named = |members: [&'static str; 2]| statements.iter().flat_map(move |it| it.named(members));
+        actions::check(named(["Action", "NotAction"]))?;
+        resources::check(named(["Resource", "NotResource"]))?;
+        for check in [principals::check_services, principals::check] {
+            statements.iter().filter_map(Statement::principal).try_for_each(check)?;
         }
         if statements.iter().any(Statement::is_unbounded) {
             return Err(PolicyError::Unbounded);
@@ -145,8 +161,6 @@ impl PolicyDocument {
 
 impl Statement {
     fn parse(value: &Value) -> Result<Statement, PolicyError> {
-        let missing = |name: &str| PolicyError::Invalid(format!("Missing required field {name}"));
-        let syntax = || PolicyError::Invalid("Syntax error at position (1,3)".to_owned());
         let given = value.as_object().ok_or_else(syntax)?;
         if given.keys().any(|name| !MEMBERS.contains(&name.as_str())) {
             return Err(syntax());
@@ -157,8 +171,10 @@ impl Statement {
             ("Action", "NotAction"),
             ("Resource", "NotResource"),
         ] {
-            if !given.contains_key(name) && !given.contains_key(instead) {
-                return Err(missing(name));
+            match (given.contains_key(name), given.contains_key(instead)) {
+                (false, false) => return Err(invalid(&format!("Missing required field {name}"))),
+                (true, true) if name != instead => return Err(syntax()),
+                _ => {}
             }
         }
         let mut members = Vec::with_capacity(given.len());
@@ -166,11 +182,12 @@ impl Statement {
             let Some(value) = given.get(name) else { continue };
             let canonical = match name {
                 "Effect" => effect(value).ok_or_else(syntax)?,
-                "Principal" | "NotPrincipal" => principal(value)?,
+                "Principal" | "NotPrincipal" => principals::canonical(value)?,
                 "Action" | "NotAction" | "Resource" | "NotResource" => {
                     single(value.clone()).filter(is_texts).ok_or_else(syntax)?
                 }
-                _ => value.clone(),
+                "Condition" => condition(value).ok_or_else(syntax)?,
+                _ => Some(value).filter(|it| it.is_string()).cloned().ok_or_else(syntax)?,
             };
             members.push((name, canonical));
         }
@@ -183,6 +200,15 @@ impl Statement {
 
     fn id(&self) -> Option<&str> {
         self.member("Sid")?.as_str()
+    }
+
+    fn principal(&self) -> Option<&Value> {
+        self.member("Principal").or_else(|| self.member("NotPrincipal"))
+    }
+
+    // What either of two members lists.
+    fn named(&self, members: [&'static str; 2]) -> impl Iterator<Item = &str> {
+        members.into_iter().flat_map(|name| texts(self.member(name)))
     }
 
     fn principals(&self) -> impl Iterator<Item = &str> {
@@ -198,7 +224,7 @@ impl Statement {
 
     fn is_unbounded(&self) -> bool {
         self.member("Effect") == Some(&Value::from("Allow"))
-            && self.member("Condition").is_none()
+            && self.member("Condition").and_then(Value::as_object).is_none_or(Map::is_empty)
             && self.principals().any(|principal| principal == "*")
     }
 }
@@ -210,27 +236,30 @@ fn effect(value: &Value) -> Option<Value> {
         .map(Value::from)
 }
 
-// `"*"`, or lists of principals by kind; an account is its root.
-fn principal(value: &Value) -> Result<Value, PolicyError> {
-    let kinds = match value {
-        Value::String(text) if text == "*" => return Ok(value.clone()),
-        Value::Object(kinds) => kinds,
-        _ => return Err(PolicyError::Principal),
-    };
+// Lists of values by key by operator; a list of one is its element.
+fn condition(value: &Value) -> Option<Value> {
     let mut canonical = Map::new();
-    for (kind, listed) in kinds {
-        let mut principals: Vec<String> = Vec::new();
-        for text in texts(Some(listed)) {
-            let full =
-                if is_account_id(text) { format!("arn:aws:iam::{text}:root") } else { text.to_owned() };
-            if !principals.contains(&full) {
-                principals.push(full);
+    for (operator, keys) in value.as_object()? {
+        let mut by_key = Map::new();
+        for (key, values) in keys.as_object()? {
+            let listed = values.as_array().map_or(std::slice::from_ref(values), Vec::as_slice);
+            if listed.iter().any(|value| value.is_array() || value.is_object() || value.is_null()) {
+                return None;
             }
+            by_key.insert(key.clone(), single(values.clone())?);
         }
-        let value = single(Value::from(principals)).filter(is_texts).ok_or(PolicyError::Principal)?;
-        canonical.insert(kind.clone(), value);
+        canonical.insert(operator.clone(), Value::Object(by_key));
     }
-    Ok(Value::Object(canonical))
+    Some(Value::Object(canonical))
+}
+
+fn invalid(text: &str) -> PolicyError {
+    PolicyError::Invalid(text.to_owned())
+}
+
+// The service tells where; its own parser's place, which is not known.
+fn syntax() -> PolicyError {
+    invalid("Syntax error at position (1,3)")
 }
 
 // A list of one is its element; none where a list is empty.
@@ -329,7 +358,15 @@ mod tests {
             assert_eq!(refusal(text), document("This policy contains invalid Json"));
         }
         assert_eq!(refusal("null"), document("This text appears not to be a policy"));
-        assert_eq!(refusal("{}"), document("Syntax error at position (1,3)"));
+        for text in [
+            "{}",
+            &PLAIN.replacen('{', r#"{"Foo":1,"#, 1),
+            &PLAIN.replacen('{', r#"{"Id":1,"#, 1),
+            &PLAIN.replace(r#""Effect""#, r#""Sid":1,"Effect""#),
+            &PLAIN.replace(r#""Action""#, r#""NotAction":"dynamodb:Scan","Action""#),
+        ] {
+            assert_eq!(refusal(text), document("Syntax error at position (1,3)"), "{text}");
+        }
         assert_eq!(
             refusal(r#"{"Statement":[]}"#),
             document("Could not parse the policy: Statement is empty!")
@@ -352,15 +389,69 @@ mod tests {
             ),
             document("The Statement Ids in the policy are not unique")
         );
+        let of_principal = |principal: &str| {
+            refusal(&PLAIN.replace(r#"{"AWS":"arn:aws:iam::111122223333:root"}"#, principal))
+        };
+        assert_eq!(of_principal(r#""111122223333""#), document("Syntax error at position (1,3)"));
+        assert_eq!(of_principal(r#"{"AWS":"xyz"}"#), invalid("Invalid principal in policy document."));
+        for resource in [r#""*""#, r#""*","Condition":{}"#] {
+            assert_eq!(
+                refusal(
+                    &PLAIN
+                        .replace("arn:aws:iam::111122223333:root", "*")
+                        .replace(r#""*"}]"#, &format!("{resource}}}]"))
+                ),
+                "Resource-based policy grants unbounded access in one or more elements. Please revise the policy to \
+                 ensure least-privilege form of access"
+            );
+        }
+    }
+
+    #[test]
+    fn statements_are_judged_by_actions_then_resources_then_principals() {
+        let judged = |action: &str, resource: &str, principal: &str| {
+            refusal(&format!(
+                r#"{{"Statement":[{{"Effect":"Allow","NotPrincipal":{principal},"NotAction":"{action}",
+                "NotResource":"{resource}"}}]}}"#
+            ))
+        };
+        let invalid = |text: &str| format!("One or more parameter values were invalid: {text}");
+        let stream = "arn:aws:dynamodb:us-east-1:000000000000:table/music/stream/*";
+        let mixed = r#"{"AWS":"xyz","Service":"bedrock.amazonaws.com"}"#;
         assert_eq!(
-            refusal(&PLAIN.replace(r#"{"AWS":"arn:aws:iam::111122223333:root"}"#, r#""111122223333""#)),
+            judged("dynamodb:ListStreams", stream, mixed),
+            invalid(
+                r#"Invalid policy document: The following action names are invalid: "dynamodb:ListStreams""#
+            )
+        );
+        assert_eq!(
+            judged("dynamodb:Scan", stream, mixed),
+            invalid(&format!(
+                r#"Invalid policy document: The relative-id "table/music/stream/*" is invalid for ARN "{stream}""#
+            ))
+        );
+        assert_eq!(
+            judged("dynamodb:Scan", "*", mixed),
+            invalid("Invalid policy document: Policy contains invalid service principal")
+        );
+        assert_eq!(
+            judged("dynamodb:Scan", "*", r#"{"AWS":"xyz"}"#),
             invalid("Invalid principal in policy document.")
         );
-        assert_eq!(
-            refusal(&PLAIN.replace("arn:aws:iam::111122223333:root", "*")),
-            "Resource-based policy grants unbounded access in one or more elements. Please revise the policy to \
-             ensure least-privilege form of access"
-        );
+    }
+
+    #[test]
+    fn conditions_have_one_form_and_are_lists_by_key_by_operator() {
+        let with = |condition: &str| {
+            PLAIN.replace(r#""Resource":"*""#, &format!(r#""Resource":"*","Condition":{condition}"#))
+        };
+        let listed = with(r#"{"StringEquals":{"aws:PrincipalAccount":["111122223333"]},"Bool":{"a":true}}"#);
+        let plain = with(r#"{"StringEquals":{"aws:PrincipalAccount":"111122223333"},"Bool":{"a":true}}"#);
+        assert_eq!(PolicyDocument::parse(&listed).unwrap(), PolicyDocument::parse(&plain).unwrap());
+        assert!(PolicyDocument::parse(&with(r#"{"Foo":{"k":["a",1]}}"#)).is_ok());
+        for condition in ["7", "[]", r#"{"aws:a":"b"}"#, r#"{"Bool":{"a":null}}"#, r#"{"Bool":{"a":[[]]}}"#] {
+            assert!(refusal(&with(condition)).contains("Syntax error at position"), "{condition}");
+        }
     }
 
     #[test]
@@ -372,13 +463,18 @@ mod tests {
             let document = PolicyDocument::parse(&text).unwrap();
             document.denies("dynamodb:PutResourcePolicy", "111122223333", "arn:aws:iam::111122223333:user/a")
         };
-        for action in ["*", "dynamodb:*", "dynamodb:putresourcepolicy", "dynamodb:Put*Policy", "d*:*P*y"] {
+        for action in
+            ["*", "dynamodb:*", "dynamodb:putresourcepolicy", "dynamodb:Put*Policy", "dynamodb:*P*y"]
+        {
             assert!(deny(r#""*""#, action), "{action}");
             assert!(deny(r#"{"AWS":"111122223333"}"#, action), "{action}");
-            assert!(deny(r#"{"AWS":["x","arn:aws:iam::111122223333:user/a"]}"#, action), "{action}");
+            assert!(
+                deny(r#"{"AWS":["444455556666","arn:aws:iam::111122223333:user/a"]}"#, action),
+                "{action}"
+            );
             assert!(!deny(r#"{"AWS":"444455556666"}"#, action), "{action}");
         }
-        for action in ["dynamodb:Put", "dynamodb:PutItem", "dynamodb:*PolicyX", "s3:*"] {
+        for action in ["dynamodb:Put?", "dynamodb:PutItem", "dynamodb:*PolicyX"] {
             assert!(!deny(r#""*""#, action), "{action}");
         }
     }
