@@ -98,9 +98,10 @@ def r14_each_state_lasts_where_statuses_do(make_server):
     wait_until(lambda: shown() == ("UPDATING", new), "the table is under its new key")
     time.sleep(2)
     assert shown() == ("UPDATING", new)
-    with refused("ResourceInUseException", "Server-Side Encryption is still being updated"):
+    in_use = "Attempt to change a resource which is still in use: "
+    with refused("ResourceInUseException", f"{in_use}Server-Side Encryption is still being updated"):
         dynamodb.update_table(TableName=table, **sse(old))
-    with refused("ResourceInUseException"):
+    with refused("ResourceInUseException", f"{in_use}Table: {table} is in the process of being updated."):
         dynamodb.delete_table(TableName=table)
     assert kms.list_grants(KeyId=old)["Grants"]
     server.advance(31)

@@ -96,7 +96,7 @@ impl Engine {
         if let Some(opening) = table.take_opening(|_| true) {
             wipe(opening, refusal);
         }
-        if record.options.passing_status(self.clock().now_millis()) == Some(PassingStatus::Creating) {
+        if record.options.passing_status(self.clock().now_millis()) == Some(&PassingStatus::Creating) {
             // On the service such a table never comes to be.
             drop(turn);
             return self.delete(table).await;

@@ -157,6 +157,19 @@ impl TableRecord {
         std::iter::once(&self.protection).chain(goes_to).any(|protection| protection.key_arn == key_arn)
     }
 
+    /// The record with nothing shown as under way that passes by itself.
+    #[must_use]
+    pub fn at_rest(self) -> Self {
+        let throughput = self.options.throughput.at_rest();
+        let options = TableOptions { throughput, passing: None, ..self.options };
+        let at_rest = |index: IndexRecord| IndexRecord {
+            throughput: index.throughput.at_rest(),
+            held_until_millis: None,
+            ..index
+        };
+        Self { options, indexes: self.indexes.into_iter().map(at_rest).collect(), ..self }
+    }
+
     /// How far its store had come when the table was last opened or closed.
     pub fn seen(&self) -> Seen {
         Seen { manifest_id: self.manifest_id, log_id: self.log_id }

@@ -16,19 +16,21 @@ pub struct ThroughputRecord {
     pub lowered_millis: Option<i64>,
     /// How often it was lowered on a day: days since the Unix epoch, and the number.
     pub lowered_on_day: (i64, u32),
-    /// What is told while a change is shown as under way.
+    /// What is told while a change of units or billing mode is shown as under way.
     pub told: Option<ToldThroughput>,
+    /// What it was warm for before it gets warmer, and until when that is told, milliseconds since the Unix epoch.
+    pub warming: Option<((i64, i64), i64)>,
 }
 
-/// Throughput as it was before a change that is shown as under way.
+/// Throughput as it was before a change of units or billing mode that is shown as under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ToldThroughput {
     /// Until when, milliseconds since the Unix epoch.
     pub until_millis: i64,
-    /// The provisioned units, and how often they had been lowered that day; none if those do not change.
+    /// The provisioned units, and how often they had been lowered that day; none if the new ones are told at once.
     pub provisioned: Option<((i64, i64), u32)>,
-    /// What it was warm for; none if that does not change.
+    /// What it was warm for.
     pub warm: Option<(i64, i64)>,
 }
 
@@ -41,9 +43,20 @@ impl ThroughputRecord {
         }
     }
 
-    /// What is told at a time instead of the record, if a change is shown as under way.
+    /// What is told at a time instead of the record, if a change of units or billing mode is shown as under way.
     pub fn told_at(&self, now_millis: i64) -> Option<&ToldThroughput> {
         self.told.as_ref().filter(|told| now_millis < told.until_millis)
+    }
+
+    /// What it was warm for, while it is shown as getting warmer.
+    pub fn warming_at(&self, now_millis: i64) -> Option<(i64, i64)> {
+        self.warming.filter(|(_, until_millis)| now_millis < *until_millis).map(|(warm, _)| warm)
+    }
+
+    /// The record with nothing shown as under way.
+    #[must_use]
+    pub fn at_rest(self) -> Self {
+        Self { told: None, warming: None, ..self }
     }
 
     /// The record after provisioned throughput was lowered.

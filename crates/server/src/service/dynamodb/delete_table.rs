@@ -2,8 +2,7 @@
 
 use serde_json::json;
 
-use super::index_updates::in_use;
-use super::table;
+use super::{admission, table};
 use crate::engine::Engine;
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
@@ -18,20 +17,7 @@ pub async fn run(engine: &Engine, request: Request) -> Result<Output, ApiError> 
              Disable deletion protection first.",
         ));
     }
-    table::check_at_rest(engine, &record)?;
-    let now_millis = engine.clock().now_millis();
-    if record.indexes.iter().any(|index| !index.is_complete() || index.is_updating(now_millis)) {
-        return Err(in_use("Cannot delete table while indexes are being created, updated, or deleted."));
-    }
-    if record.switch.is_some() {
-        return Err(ApiError::new(
-            "ResourceInUseException",
-            format!(
-                "Attempt to change a resource which is still in use: Table is being updated: {}",
-                record.name
-            ),
-        ));
-    }
+    admission::check_delete(&record, engine.clock().now_millis())?;
     engine.delete(&found).await?;
     let mut description = table::description(engine, &found, "DELETING");
     if let Some(members) = description.as_object_mut() {

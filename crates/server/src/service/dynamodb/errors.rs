@@ -89,7 +89,7 @@ impl ApiError {
     pub fn switching(error: SwitchError) -> Self {
         match error {
             SwitchError::UnderWay => {
-                Self::new("ResourceInUseException", "Server-Side Encryption is still being updated")
+                super::index_updates::in_use("Server-Side Encryption is still being updated")
             }
             SwitchError::Same(KeyManager::Service) => Self::validation(
                 "One or more parameter values were invalid: Table is already encrypted by default",

@@ -1,16 +1,15 @@
 //! The throughput of global indexes: what CreateTable and UpdateTable may ask for, and what a change of the table's
 //! billing mode does to it.
 
-use serde_json::{Value, json};
 use strongroom_model::document::Document;
 
 use super::index_definitions::invalid;
 use super::input;
 use super::throughput_rules::{
-    Asked, ON_DEMAND_WARM, SEE, Subject, Units, check_decrease, highest, told_before, units,
-    warm_description, warm_now,
+    Asked, ON_DEMAND_WARM, SEE, Subject, Units, check_decrease, highest, told_before, told_warm, units,
+    warm_now,
 };
-use crate::engine::{IndexRecord, TableRecord, ThroughputRecord};
+use crate::engine::{IndexRecord, ThroughputRecord};
 use crate::wire::ApiError;
 
 /// The throughput of a new index, beside its provisioned units; `on_demand` is the table's billing mode.
@@ -38,14 +37,14 @@ pub fn check_update(update: &Document, name: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The index as an `Update` leaves it; `on_demand` is the table's billing mode from now on. Until `until_millis`, if
-/// statuses are held, it tells what it was.
+/// The index as an `Update` leaves it; `on_demand` is the table's billing mode from now on. Until `until_millis` it tells
+/// what it was.
 pub fn updated(
     index: IndexRecord,
     update: &Document,
     on_demand: bool,
     now_millis: i64,
-    until_millis: Option<i64>,
+    until_millis: i64,
 ) -> Result<IndexRecord, ApiError> {
     let name = index.name.clone();
     let subject = Subject::Index(&name);
@@ -67,12 +66,9 @@ pub fn updated(
     }
     asked.check_on_demand_max(subject, false, -1)?;
     let warm = warm_now(index.provisioned, &index.throughput);
-    let gets_warm = asked.warm != (None, None);
-    let told = until_millis.and_then(|until_millis| {
-        let before = (index.provisioned, &index.throughput);
-        told_before(before, units.is_some(), gets_warm, now_millis, until_millis)
-    });
-    let mut throughput = ThroughputRecord { told, ..index.throughput };
+    let told = told_warm(index.provisioned, &index.throughput, now_millis);
+    let told_units = told_before((index.provisioned, &index.throughput), units, now_millis, until_millis);
+    let mut throughput = index.throughput;
     throughput.on_demand_max = asked.merged_max(throughput.on_demand_max);
     if let (Some(before), Some(after)) = (index.provisioned, units) {
         if before == after {
@@ -84,7 +80,11 @@ pub fn updated(
         throughput = throughput.moved(before, after, now_millis);
         throughput.warm = Some(highest(warm, after));
     }
-    if let Some(warm) = asked.next_warm(subject, warm)? {
+    if units.is_some() {
+        throughput.told = Some(told_units);
+    }
+    if let Some(warm) = asked.next_warm(subject, told, warm)? {
+        throughput.warming = Some((told, until_millis));
         throughput.warm = Some(warm);
     }
     Ok(IndexRecord { provisioned: units.or(index.provisioned), throughput, ..index })
@@ -106,34 +106,6 @@ pub fn switched(index: IndexRecord, on_demand: bool, now_millis: i64) -> IndexRe
         ..throughput
     };
     IndexRecord { throughput, ..index }
-}
-
-/// Puts into UpdateTable's answer what the service still tells of the indexes that the request updates.
-pub fn answer_as_before(body: &Document, before: &TableRecord, now_millis: i64, description: &mut Value) {
-    let updates = body.get("GlobalSecondaryIndexUpdates").and_then(Document::as_array);
-    for update in updates.into_iter().flatten().filter_map(|update| update.get("Update")) {
-        let name = input::text(update, "IndexName");
-        let is_named = |shown: &&mut Value| shown["IndexName"].as_str() == name;
-        let shown = description["GlobalSecondaryIndexes"].as_array_mut();
-        let Some(shown) = shown.and_then(|list| list.iter_mut().find(is_named)) else { continue };
-        let Some(index) = before.indexes.iter().find(|index| Some(index.name.as_str()) == name) else {
-            continue;
-        };
-        let asked = Asked::of(update);
-        if let (Some((reads, writes)), Some(_)) = (index.provisioned, units(update)) {
-            shown["ProvisionedThroughput"]["ReadCapacityUnits"] = json!(reads);
-            shown["ProvisionedThroughput"]["WriteCapacityUnits"] = json!(writes);
-            shown["ProvisionedThroughput"]["NumberOfDecreasesToday"] =
-                json!(index.throughput.lowered_today(now_millis));
-        }
-        if units(update).is_some() || asked.on_demand_max != (None, None) {
-            shown["IndexStatus"] = json!("UPDATING");
-        }
-        if asked.warm != (None, None) {
-            let warm = warm_now(index.provisioned, &index.throughput);
-            shown["WarmThroughput"] = warm_description(warm, "UPDATING");
-        }
-    }
 }
 
 fn only_other_updates(name: &str) -> ApiError {

@@ -64,15 +64,38 @@ impl IndexUpdates {
         self.actions.iter().any(|action| !matches!(action, Action::Update { .. }))
     }
 
+    /// Refuses to update an index that is being made, updated or removed.
+    pub fn check_updated_are_at_rest(&self, record: &TableRecord, now_millis: i64) -> Result<(), ApiError> {
+        for action in &self.actions {
+            let Action::Update { name, .. } = action else { continue };
+            let Some(index) = record.indexes.iter().find(|index| index.name == *name) else { continue };
+            match index.state {
+                IndexState::Deleting => return Err(being("deleted", &record.name, name)),
+                // The service puts two spaces there.
+                IndexState::Allocating => {
+                    return Err(in_use(format!(
+                        "Index is being created but is not backfilling yet.  Table: {} Index: {name}",
+                        record.name
+                    )));
+                }
+                IndexState::Active if index.is_updating(now_millis) => {
+                    return Err(being("updated", &record.name, name));
+                }
+                IndexState::Active | IndexState::Backfilling(_) => {}
+            }
+        }
+        Ok(())
+    }
+
     /// The table's record with the updates: `record` is how it was, `changed` has what else the request asks for.
     ///
-    /// Indexes that are made, updated or removed are shown so until `until_millis`, if statuses are held.
+    /// Indexes that are made, updated or removed are shown so until `until_millis`.
     pub fn apply(
         self,
         record: &TableRecord,
         mut changed: TableRecord,
         now_millis: i64,
-        until_millis: Option<i64>,
+        until_millis: i64,
     ) -> Result<TableRecord, ApiError> {
         let on_demand = changed.provisioned.is_none();
         self.check_throughput_of_others(record, on_demand)?;
@@ -92,20 +115,12 @@ impl IndexUpdates {
                     changed.next_index = number.checked_add(1).ok_or_else(numbers_are_used_up)?;
                     changed.indexes.push(IndexRecord {
                         state: IndexState::Allocating,
-                        held_until_millis: until_millis,
+                        held_until_millis: Some(until_millis),
                         ..new.record(number)
                     });
                 }
                 Action::Update { name, update } => {
                     let index = found(&mut changed, &name, "update")?;
-                    match index.state {
-                        IndexState::Deleting => return Err(being("deleted", &record.name, &name)),
-                        IndexState::Allocating => return Err(being("created", &record.name, &name)),
-                        IndexState::Active | IndexState::Backfilling(_) => {}
-                    }
-                    if index.is_updating(now_millis) {
-                        return Err(being("updated", &record.name, &name));
-                    }
                     let updated = index_throughput::updated(
                         index.clone(),
                         &update,
@@ -113,10 +128,12 @@ impl IndexUpdates {
                         now_millis,
                         until_millis,
                     )?;
-                    // The service shows nothing but the new warmth while an index gets warm.
-                    let shows = updated.provisioned != index.provisioned
-                        || updated.throughput.on_demand_max != index.throughput.on_demand_max;
-                    *index = IndexRecord { held_until_millis: until_millis.filter(|_| shows), ..updated };
+                    // The service shows nothing but the old warmth while an index gets warm.
+                    let shows = units(&update).is_some() || Asked::of(&update).on_demand_max != (None, None);
+                    *index = match shows && updated.is_complete() {
+                        true => IndexRecord { held_until_millis: Some(until_millis), ..updated },
+                        false => updated,
+                    };
                 }
                 Action::Delete { name } => {
                     let table_name = &record.name;
@@ -138,7 +155,7 @@ impl IndexUpdates {
                         }
                         IndexState::Active | IndexState::Backfilling(_) => {
                             index.state = IndexState::Deleting;
-                            index.held_until_millis = until_millis;
+                            index.held_until_millis = Some(until_millis);
                         }
                     }
                 }

@@ -1,5 +1,6 @@
 //! DynamoDB's API: one file per action.
 
+mod admission;
 mod batch_execute_statement;
 mod batch_get_item;
 mod batch_write_item;

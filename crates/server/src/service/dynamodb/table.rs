@@ -86,39 +86,29 @@ pub fn for_control(engine: &Engine, request: &Request) -> Result<Arc<Table>, Api
 /// Whether a table's status is still `CREATING`: there are no items to reach in it yet.
 pub fn is_coming_into_being(engine: &Engine, record: &TableRecord) -> bool {
     record.options.passing.is_some()
-        && record.options.passing_status(engine.clock().now_millis()) == Some(PassingStatus::Creating)
+        && record.options.passing_status(engine.clock().now_millis()) == Some(&PassingStatus::Creating)
 }
 
 /// The status that DescribeTable shows now.
 pub fn status_now(engine: &Engine, record: &TableRecord) -> &'static str {
     match record.options.passing_status(engine.clock().now_millis()) {
         Some(PassingStatus::Creating) => "CREATING",
-        Some(PassingStatus::Updating) if status(record) == "ACTIVE" => "UPDATING",
+        // Also of a table whose key cannot be used.
+        Some(passing) if passing.is_updating() && !record.deleting => "UPDATING",
         _ => status(record),
     }
 }
 
-/// Refuses to change a table whose status has not passed yet, as far as a change or deletion is refused then.
-pub fn check_at_rest(engine: &Engine, record: &TableRecord) -> Result<(), ApiError> {
-    let name = &record.name;
-    let text = match record.options.passing_status(engine.clock().now_millis()) {
-        _ if record.deleting => format!("Table is being deleted: {name}"),
-        Some(PassingStatus::Creating) => format!("Table is being created: {name}"),
-        Some(PassingStatus::Updating) => format!("Table: {name} is in the process of being updated."),
-        Some(PassingStatus::Deleting) | None => return Ok(()),
-    };
-    Err(ApiError::new(
-        "ResourceInUseException",
-        format!("Attempt to change a resource which is still in use: {text}"),
-    ))
-}
-
 /// `TableDescription` as the service gives it.
 pub fn description(engine: &Engine, table: &Table, status: &str) -> Value {
-    let record = table.record();
+    description_of(table, &table.record(), engine.clock().now_millis(), status)
+}
+
+/// `TableDescription` of a table as this record has it at this time.
+pub fn description_of(table: &Table, record: &TableRecord, now_millis: i64, status: &str) -> Value {
     let counted = table.opening().map_or(record.counted, |opening| opening.table.counted());
     let mut description = json!({
-        "AttributeDefinitions": index_descriptions::attribute_definitions(&record),
+        "AttributeDefinitions": index_descriptions::attribute_definitions(record),
         "TableName": record.name,
         "KeySchema": index_descriptions::key_schema([&record.hash], &record.range),
         "TableStatus": status,
@@ -129,12 +119,11 @@ pub fn description(engine: &Engine, table: &Table, status: &str) -> Value {
         "TableId": record.id,
         "DeletionProtectionEnabled": record.deletion_protection,
     });
-    let now_millis = engine.clock().now_millis();
-    throughput::describe(&record, now_millis, &mut description);
-    if let Some(sse) = sse_description(&record) {
+    throughput::describe(record, now_millis, &mut description);
+    if let Some(sse) = sse_description(record) {
         description["SSEDescription"] = sse;
     }
-    index_descriptions::add(table, &record, status, now_millis, &mut description);
+    index_descriptions::add(table, record, status, now_millis, &mut description);
     description
 }
 

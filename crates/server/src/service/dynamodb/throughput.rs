@@ -11,9 +11,9 @@ use super::table::seconds;
 use super::throughput_rules;
 use super::throughput_rules::{
     Asked, ON_DEMAND_WARM, SEE, Subject, Units, check_decrease, highest, limit_exceeded, told_before,
-    warm_description, warm_now,
+    told_warm, warm_now,
 };
-use crate::engine::{TableOptions, TableRecord, ThroughputRecord};
+use crate::engine::{PassingStatus, TableOptions, TableRecord, ThroughputRecord};
 use crate::wire::ApiError;
 
 /// How often the table class may change in thirty days.
@@ -62,17 +62,17 @@ pub fn is_asked_for(body: &Document) -> bool {
         .any(|name| input::has(body, name) && !is_empty(body, name))
 }
 
-/// Whether the service shows the table as `UPDATING` while it does what is asked for.
+/// Whether the service answers that the table is `UPDATING`, which it does also where nothing changes.
 pub fn takes_time(body: &Document) -> bool {
     ["BillingMode", "ProvisionedThroughput", "TableClass"].iter().any(|name| input::has(body, name))
 }
 
-/// The table as UpdateTable leaves it; until `until_millis`, if statuses are held, it tells what it was.
+/// The table as UpdateTable leaves it; until `until_millis` it is shown as changing, and tells what it was.
 pub fn updated(
     body: &Document,
     record: &TableRecord,
     now_millis: i64,
-    until_millis: Option<i64>,
+    until_millis: i64,
 ) -> Result<TableRecord, ApiError> {
     let mut options = record.options.clone();
     let units = updated_units(body, record, now_millis)?;
@@ -83,12 +83,13 @@ pub fn updated(
         Some(_) => (None, None),
         None => asked.merged_max(throughput.on_demand_max),
     };
-    let warm = warm_now(record.provisioned, &throughput);
+    let before = (record.provisioned, &record.options.throughput);
+    let warm = warm_now(before.0, before.1);
     if units != record.provisioned {
         throughput.warm = Some(highest(warm, units.unwrap_or(ON_DEMAND_WARM)));
         match (record.provisioned, units) {
             (_, None) => {
-                switch_to_on_demand(&mut options, now_millis)?;
+                switch_to_on_demand(&mut options, now_millis, until_millis)?;
                 throughput.lowered_millis = Some(now_millis);
             }
             (None, Some(_)) => {
@@ -97,19 +98,22 @@ pub fn updated(
             }
             (Some(before), Some(after)) => throughput = throughput.moved(before, after, now_millis),
         }
+        throughput.told = Some(told_before(before, units, now_millis, until_millis));
+        let updating = PassingStatus::UpdatingThroughput {
+            was_on_demand: record.provisioned.is_none(),
+            on_demand_millis: on_demand_since_millis(record),
+        };
+        options.passing = Some((updating, until_millis));
     }
-    if let Some(warm) = asked.next_warm(Subject::Table, warm)? {
+    let told = told_warm(before.0, before.1, now_millis);
+    if let Some(warm) = asked.next_warm(Subject::Table, told, warm)? {
+        throughput.warming = Some((told, until_millis));
         throughput.warm = Some(warm);
     }
-    let changes_units = units.is_some() && units != record.provisioned;
-    let before = (record.provisioned, &record.options.throughput);
-    throughput.told = until_millis.and_then(|until_millis| {
-        told_before(before, changes_units, asked.warm != (None, None), now_millis, until_millis)
-    });
     options.throughput = throughput;
     let mut changed = TableRecord { provisioned: units, options, ..record.clone() };
     if let Some(class) = input::text(body, "TableClass") {
-        change_class(&mut changed, class, now_millis)?;
+        change_class(&mut changed, class, now_millis, until_millis)?;
     }
     Ok(changed)
 }
@@ -118,34 +122,29 @@ pub fn updated(
 pub fn describe(record: &TableRecord, now_millis: i64, description: &mut Value) {
     let options = &record.options;
     throughput_rules::describe(record.provisioned, &options.throughput, now_millis, description);
+    let passing = options.passing_status(now_millis);
+    // The new billing mode is told at once, and when it came into force once that is so.
+    let on_demand_millis = match passing {
+        Some(PassingStatus::UpdatingThroughput { on_demand_millis, .. }) => *on_demand_millis,
+        _ => on_demand_since_millis(record),
+    };
     // A table that was never on-demand tells nothing of its billing mode.
-    if let Some(since_millis) = on_demand_since_millis(record) {
+    if on_demand_millis.is_some() || record.provisioned.is_none() {
         let mode = if record.provisioned.is_some() { "PROVISIONED" } else { "PAY_PER_REQUEST" };
-        description["BillingModeSummary"] =
-            json!({"BillingMode": mode, "LastUpdateToPayPerRequestDateTime": seconds(since_millis)});
-    }
-    if let Some(table_class) = &record.table_class {
-        description["TableClassSummary"] = json!({ "TableClass": table_class });
-        if let Some(millis) = options.class_changes_millis.last() {
-            description["TableClassSummary"]["LastUpdateDateTime"] = seconds(*millis);
+        description["BillingModeSummary"] = json!({ "BillingMode": mode });
+        if let Some(millis) = on_demand_millis {
+            description["BillingModeSummary"]["LastUpdateToPayPerRequestDateTime"] = seconds(millis);
         }
     }
-}
-
-/// Puts into UpdateTable's answer what the service still, or only there, tells: the throughput as it was.
-pub fn answer_as_before(body: &Document, before: &TableRecord, now_millis: i64, description: &mut Value) {
-    if let (Some((reads, writes)), true) = (before.provisioned, input::has(body, "ProvisionedThroughput")) {
-        description["ProvisionedThroughput"]["ReadCapacityUnits"] = json!(reads);
-        description["ProvisionedThroughput"]["WriteCapacityUnits"] = json!(writes);
-        description["ProvisionedThroughput"]["NumberOfDecreasesToday"] =
-            json!(before.options.throughput.lowered_today(now_millis));
-    }
-    if input::has(body, "WarmThroughput") {
-        let warm = warm_now(before.provisioned, &before.options.throughput);
-        description["WarmThroughput"] = warm_description(warm, "UPDATING");
-    }
-    if input::text(body, "BillingMode") == Some("PAY_PER_REQUEST") && before.provisioned.is_some() {
-        description["BillingModeSummary"] = json!({"BillingMode": "PAY_PER_REQUEST"});
+    let (table_class, changed_millis) = match passing {
+        Some(PassingStatus::UpdatingClass { table_class, changed_millis }) => (table_class, *changed_millis),
+        _ => (&record.table_class, options.class_changes_millis.last().copied()),
+    };
+    if let Some(table_class) = table_class {
+        description["TableClassSummary"] = json!({ "TableClass": table_class });
+        if let Some(millis) = changed_millis {
+            description["TableClassSummary"]["LastUpdateDateTime"] = seconds(millis);
+        }
     }
 }
 
@@ -190,7 +189,11 @@ fn updated_units(body: &Document, record: &TableRecord, now_millis: i64) -> Resu
 }
 
 // The guide's quota is four times in 24 hours. The sentence is that of captures of the service, which told of one time.
-fn switch_to_on_demand(options: &mut TableOptions, now_millis: i64) -> Result<(), ApiError> {
+fn switch_to_on_demand(
+    options: &mut TableOptions,
+    now_millis: i64,
+    until_millis: i64,
+) -> Result<(), ApiError> {
     let switches = &mut options.on_demand_switches_millis;
     switches.retain(|millis| now_millis - millis < DAY_MILLIS);
     if let (Some(first), Some(last), ON_DEMAND_SWITCHES_MAX..) =
@@ -204,12 +207,18 @@ fn switch_to_on_demand(options: &mut TableOptions, now_millis: i64) -> Result<()
         )));
     }
     switches.push(now_millis);
-    options.on_demand_millis = Some(now_millis);
+    options.on_demand_millis = Some(until_millis);
     Ok(())
 }
 
-fn change_class(record: &mut TableRecord, class: &str, now_millis: i64) -> Result<(), ApiError> {
+fn change_class(
+    record: &mut TableRecord,
+    class: &str,
+    now_millis: i64,
+    until_millis: i64,
+) -> Result<(), ApiError> {
     let changes = &mut record.options.class_changes_millis;
+    let changed_millis = changes.last().copied();
     changes.retain(|millis| now_millis - millis < 30 * DAY_MILLIS);
     if record.table_class.is_none() && class == "STANDARD" {
         return Ok(());
@@ -222,8 +231,10 @@ fn change_class(record: &mut TableRecord, class: &str, now_millis: i64) -> Resul
         ));
     }
     if record.table_class.as_deref() != Some(class) {
-        record.table_class = Some(class.to_owned());
+        let table_class = record.table_class.replace(class.to_owned());
         changes.push(now_millis);
+        let updating = PassingStatus::UpdatingClass { table_class, changed_millis };
+        record.options.passing = Some((updating, until_millis));
     }
     Ok(())
 }

@@ -103,13 +103,19 @@ impl Asked {
         )))
     }
 
-    /// What it is to be warm for after an update, if that is said; it does not get colder.
-    pub fn next_warm(&self, subject: Subject<'_>, now: Units) -> Result<Option<Units>, ApiError> {
+    /// What it is to be warm for after an update, if that is said, where it is `told` to be warm for something and on
+    /// its way to `wanted`; it does not get colder.
+    pub fn next_warm(
+        &self,
+        subject: Subject<'_>,
+        told: Units,
+        wanted: Units,
+    ) -> Result<Option<Units>, ApiError> {
         if self.warm == (None, None) {
             return Ok(None);
         }
-        let wanted = (self.warm.0.unwrap_or(now.0), self.warm.1.unwrap_or(now.1));
-        match below(wanted, now) {
+        let wanted = (self.warm.0.unwrap_or(wanted.0), self.warm.1.unwrap_or(wanted.1));
+        match below(wanted, told) {
             None => Ok(Some(wanted)),
             Some((direction, _)) => Err(invalid(format!(
                 "Requested {direction}UnitsPerSecond for WarmThroughput for {subject} is lower than current \
@@ -189,17 +195,29 @@ pub fn check_decrease(throughput: &ThroughputRecord, now_millis: i64) -> Result<
     )))
 }
 
-/// What is told of a change until `until_millis`: the throughput as it is `before`.
+/// What is told until `until_millis` of a change to the units `after`, or to on-demand: the throughput as it is `before`.
+/// Where the billing mode changes, the new units are told at once.
 pub fn told_before(
     (units, before): (Option<Units>, &ThroughputRecord),
-    changes_units: bool,
-    gets_warm: bool,
+    after: Option<Units>,
     now_millis: i64,
     until_millis: i64,
-) -> Option<ToldThroughput> {
-    let provisioned = units.filter(|_| changes_units).map(|units| (units, before.lowered_today(now_millis)));
-    let warm = gets_warm.then(|| warm_now(units, before));
-    (changes_units || gets_warm).then_some(ToldThroughput { until_millis, provisioned, warm })
+) -> ToldThroughput {
+    ToldThroughput {
+        until_millis,
+        provisioned: units.filter(|_| after.is_some()).map(|units| (units, before.lowered_today(now_millis))),
+        warm: Some(told_warm(units, before, now_millis)),
+    }
+}
+
+/// What it is told to be warm for: what it was, while it is shown as getting warmer or its units as changing.
+pub fn told_warm(units: Option<Units>, throughput: &ThroughputRecord, now_millis: i64) -> Units {
+    let before_warming = throughput.warming_at(now_millis);
+    match (throughput.told_at(now_millis).and_then(|told| told.warm), before_warming) {
+        (Some(warm), _) => highest(warm, before_warming.unwrap_or_default()),
+        (None, Some(warm)) => highest(warm, units.unwrap_or(ON_DEMAND_WARM)),
+        (None, None) => warm_now(units, throughput),
+    }
 }
 
 /// What it is warm for: never less than it was before, nor than it is provisioned for.
@@ -219,8 +237,8 @@ pub fn describe(
     now_millis: i64,
     description: &mut Value,
 ) {
-    let told = throughput.told_at(now_millis);
-    let ((read_units, write_units), lowered_today) = told
+    let ((read_units, write_units), lowered_today) = throughput
+        .told_at(now_millis)
         .and_then(|told| told.provisioned)
         .unwrap_or_else(|| (units.unwrap_or_default(), throughput.lowered_today(now_millis)));
     let mut provisioned = json!({
@@ -237,10 +255,12 @@ pub fn describe(
         }
     }
     description["ProvisionedThroughput"] = provisioned;
-    description["WarmThroughput"] = match told.and_then(|told| told.warm) {
-        Some(warm) => warm_description(warm, "UPDATING"),
-        None => warm_description(warm_now(units, throughput), "ACTIVE"),
-    };
+    let (warm_reads, warm_writes) = told_warm(units, throughput, now_millis);
+    description["WarmThroughput"] = json!({
+        "ReadUnitsPerSecond": warm_reads,
+        "WriteUnitsPerSecond": warm_writes,
+        "Status": if throughput.warming_at(now_millis).is_some() { "UPDATING" } else { "ACTIVE" },
+    });
     for (name, units) in [
         ("MaxReadRequestUnits", throughput.on_demand_max.0),
         ("MaxWriteRequestUnits", throughput.on_demand_max.1),
@@ -249,11 +269,6 @@ pub fn describe(
             description["OnDemandThroughput"][name] = json!(units);
         }
     }
-}
-
-/// `WarmThroughput` of a description.
-pub fn warm_description((reads, writes): Units, status: &str) -> Value {
-    json!({"ReadUnitsPerSecond": reads, "WriteUnitsPerSecond": writes, "Status": status})
 }
 
 /// The refusal of more than there may be.
