@@ -153,6 +153,8 @@ BAD = [
     ({}, "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."),
     ({"KeyConditionExpression": "sk = :a", "ExpressionAttributeValues": {":a": {"N": "1"}}}, "Query condition missed key schema element: pk"),
     ({"KeyConditionExpression": "pk = :p AND extra = :a", "ExpressionAttributeValues": {":p": {"S": "p"}, ":a": {"N": "1"}}}, "Query condition missed key schema element: sk"),
+    ({"KeyConditionExpression": "pk = :p AND sk > :a AND sk < :b", "ExpressionAttributeValues": {":p": {"S": "p"}, ":a": {"N": "1"}, ":b": {"N": "5"}}}, "Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition per key"),
+    ({"KeyConditionExpression": "pk = :p AND sk > :a AND extra = :b", "ExpressionAttributeValues": {":p": {"S": "p"}, ":a": {"N": "1"}, ":b": {"N": "5"}}}, "The number of query conditions (3) exceeds the number of key attributes defined in the schema (2)"),
     ({"KeyConditionExpression": "pk > :p", "ExpressionAttributeValues": {":p": {"S": "p"}}}, "Query key condition not supported"),
     ({"KeyConditionExpression": "pk = :p OR sk = :a", "ExpressionAttributeValues": {":p": {"S": "p"}, ":a": {"N": "1"}}}, "Invalid operator used in KeyConditionExpression: OR"),
     ({"KeyConditionExpression": "pk = :p AND sk <> :a", "ExpressionAttributeValues": {":p": {"S": "p"}, ":a": {"N": "1"}}}, "Invalid operator used in KeyConditionExpression: <>"),

@@ -1,20 +1,13 @@
 //! Key conditions on a secondary index, whose key may have up to eight attributes.
 
 use super::{
-    AttributeCondition, Comparator, KeyConditionExpression, KeyConditions, NOT_SUPPORTED, Operator,
-    TABLE_CONDITIONS_MAX, TOO_MANY, check_partition_values, check_sort_values,
+    AttributeCondition, Comparator, KeyConditions, NOT_SUPPORTED, Operator, TABLE_CONDITIONS_MAX, TOO_MANY,
+    check_partition_values, check_sort_values,
 };
 use crate::expression::ExpressionError;
 use crate::expression::legacy::AttributeComparison;
 use crate::index::{IndexCondition, IndexSchema, KEY_ATTRIBUTES_MAX};
 use crate::key::{KeyAttribute, KeySchema};
-
-impl KeyConditionExpression {
-    /// The conditions of a Query that names an index, if they have the shape of key conditions.
-    pub fn conditions_on_index(&self) -> Result<KeyConditions, ExpressionError> {
-        self.conditions_at_most(2 * KEY_ATTRIBUTES_MAX)
-    }
-}
 
 impl KeyConditions {
     /// The conditions that the `KeyConditions` of a Query are which names an index.
@@ -27,7 +20,7 @@ impl KeyConditions {
     /// The conditions as those on the keys of an index.
     pub fn for_index(&self, index: &IndexSchema) -> Result<IndexCondition, ExpressionError> {
         if let ([hash], [] | [_]) = (&index.hash[..], &index.range[..]) {
-            if self.conditions.len() > TABLE_CONDITIONS_MAX {
+            if self.is_legacy && self.conditions.len() > TABLE_CONDITIONS_MAX {
                 return Err(ExpressionError::new(TOO_MANY));
             }
             let schema = KeySchema { hash: hash.clone(), range: index.range.first().cloned() };
@@ -38,6 +31,7 @@ impl KeyConditions {
                 sort: condition.sort,
             });
         }
+        self.check_count(index.attributes().count())?;
         self.for_many(index)
     }
 
@@ -101,7 +95,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::expression::Placeholders;
+    use crate::expression::{KeyConditionExpression, Placeholders};
     use crate::index::Projected;
     use crate::json::from_json;
     use crate::key::{KeyType, KeyValue, SortCondition};
@@ -124,7 +118,7 @@ mod tests {
         let values = values.map(|(key, value)| (key.to_string(), from_json(&value).unwrap())).to_vec();
         let mut placeholders = Placeholders::new(None, Some(values)).unwrap();
         KeyConditionExpression::parse(source, &mut placeholders)
-            .and_then(|expression| expression.conditions_on_index())
+            .and_then(|expression| expression.conditions())
             .and_then(|conditions| conditions.for_index(index))
             .map_err(|error| error.message().to_string())
     }
@@ -161,6 +155,10 @@ mod tests {
             ),
             ("h1 = :s AND h2 = :s AND elsewhere = :s", "Query key condition not supported"),
             (
+                "h1 = :s AND h2 = :s AND r1 = :s AND r2 = :s AND r3 = :s AND elsewhere = :s",
+                "The number of query conditions (6) exceeds the number of key attributes defined in the schema (5)",
+            ),
+            (
                 "h1 = :n AND h2 = :s",
                 "One or more parameter values were invalid: Condition parameter type does not match schema type",
             ),
@@ -181,7 +179,10 @@ mod tests {
         for (source, message) in [
             ("h1 > :s", "Query key condition not supported"),
             ("r1 = :s", "Query condition missed key schema element: h1"),
-            ("h1 = :s AND r1 = :s AND pk = :s", TOO_MANY),
+            (
+                "h1 = :s AND r1 = :s AND pk = :s",
+                "The number of query conditions (3) exceeds the number of key attributes defined in the schema (2)",
+            ),
         ] {
             assert_eq!(condition(source, &simple), Err(message.into()), "{source}");
         }

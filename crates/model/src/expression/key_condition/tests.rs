@@ -124,7 +124,15 @@ fn what_is_not_of_the_shape_is_refused_in_the_services_words() {
     let condition_error = |rest: &str| format!("Invalid condition in KeyConditionExpression: {rest}");
     let nested_operation = "KeyConditionExpressions cannot contain nested operations".to_string();
     let nested_attribute = "KeyConditionExpressions cannot have conditions on nested attributes".to_string();
-    let one_per_key = "KeyConditionExpressions must only contain one condition per key".to_string();
+    let one_per_key =
+        "Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition per key"
+            .to_string();
+    let too_many = |count: usize, attributes: usize| {
+        format!(
+            "The number of query conditions ({count}) exceeds the number of key attributes defined in the schema \
+             ({attributes})"
+        )
+    };
     let multiple = condition_error("Multiple attribute names used in one condition");
     let no_key = condition_error("No key attribute specified");
     for (source, message) in [
@@ -156,7 +164,8 @@ fn what_is_not_of_the_shape_is_refused_in_the_services_words() {
         (":n > b AND :n < :n2", no_key),
         ("b > :n AND b < :n and c = :n and d = :n", one_per_key.clone()),
         ("(a > :n and b > :n) and (b > :n and c > :n)", one_per_key),
-        ("pk = :s AND sk = :n AND aa = :n", "Conditions can be of length 1 or 2 only".into()),
+        ("pk = :s AND sk = :n AND aa = :n", too_many(3, 2)),
+        ("aa = :s AND bb = :n AND cc = :n AND dd = :n", too_many(4, 2)),
         (
             "pk = :s AND begins_with(sk, :n)",
             "Invalid KeyConditionExpression: Incorrect operand type for operator or function; operator \
@@ -205,7 +214,11 @@ fn what_does_not_fit_the_schema_is_refused_in_the_services_words() {
         (Some(KeyType::S), "pk = :s AND sk = :b", wrong_type),
         (Some(KeyType::S), "pk = :s AND sk BETWEEN :e AND :s", empty("sk")),
         (Some(KeyType::S), "pk = :s AND begins_with(sk, :e)", empty("sk")),
-        (None, "pk = :s AND sk = :n", not_supported.clone()),
+        (
+            None,
+            "pk = :s AND sk = :n",
+            "The number of query conditions (2) exceeds the number of key attributes defined in the schema (1)".into(),
+        ),
         (None, "aa = :s", missed("pk")),
     ] {
         assert_eq!(condition(source, range), Err(message), "{source}");

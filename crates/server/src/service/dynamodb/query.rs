@@ -35,7 +35,6 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
     let projection = expressions::projection(body, &mut placeholders)?.or(attributes_to_get);
     placeholders.check_all_used()?;
     let key_conditions = match key_condition {
-        Some(key_condition) if input::has(body, "IndexName") => key_condition.conditions_on_index()?,
         Some(key_condition) => key_condition.conditions()?,
         None => legacy::key_conditions(body)?,
     };
