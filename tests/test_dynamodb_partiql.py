@@ -506,6 +506,9 @@ def test_pages_of_an_index(run, indexed):
     ("what", "index", "where", "parameters", "message"),
     [
         ("out", "gsi-in", "g = 'y'", {}, "One or more parameter values were invalid: Global secondary index gsi-in does not project [out]"),
+        # In the order of the statement, where Query has that of Java's hash sets.
+        ("b, zz, a", "gsi-in", "g = 'y'", {},
+         "One or more parameter values were invalid: Global secondary index gsi-in does not project [b, zz, a]"),
         ("pk", "gsi-in", "g = 'y' AND out = 'o1'", {},
          "One or more parameter values were invalid: Secondary index gsi-in does not project one or more filter attributes: [out]"),
         ("pk", "lsi-keys", "pk = 'p' AND out IS NOT MISSING", {},

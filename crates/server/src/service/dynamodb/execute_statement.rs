@@ -10,10 +10,11 @@ use strongroom_model::partiql::{Section, Select, Statement};
 use strongroom_model::{json as attribute_json, size};
 
 use super::capacity::{self, Units};
+use super::index_reads::{self, NameOrder};
 use super::page::{Page, PageParameters};
 use super::partiql::{self, Answering};
 use super::write::Done;
-use super::{index_reads, input, table};
+use super::{input, table};
 use crate::engine::{Engine, Index, IndexSet, Table};
 use crate::service::{Output, Request};
 use crate::storage::{Order, StorageError};
@@ -113,7 +114,7 @@ async fn read(
         if let Some(projection) = &parameters.projection {
             projection.check_index_key_access(indexes.schemas())?;
         }
-        fetch = index_reads::fetches(&index.schema, &parameters)?;
+        fetch = index_reads::fetches(&index.schema, &parameters, NameOrder::AsWritten)?;
         if let Some(filter) = &parameters.filter {
             filter.check_index_key_access(indexes.schemas())?;
             if plan.is_keyed {

@@ -77,7 +77,7 @@ impl IndexSource {
         if let Some(filter) = &parameters.filter {
             filter.check_none_of(index.schema.attributes())?;
         }
-        let fetch = fetches(&index.schema, &parameters)?;
+        let fetch = fetches(&index.schema, &parameters, NameOrder::Hashed)?;
         if let Some(filter) = &parameters.filter {
             self.check_filter_paths(&parameters)?;
             check_filter_is_projected(&index.schema, filter)?;
@@ -98,7 +98,7 @@ impl IndexSource {
         if let Some(start_key) = &start_key {
             check_start_key(&index.schema, start_key)?;
         }
-        let fetch = fetches(&index.schema, &parameters)?;
+        let fetch = fetches(&index.schema, &parameters, NameOrder::Hashed)?;
         let mut range = index.schema.segment_range(segment, total);
         if let Some(start_key) = &start_key {
             check_table_key(&index.schema.table, start_key)?;
@@ -146,8 +146,17 @@ impl IndexSource {
     }
 }
 
+/// The order in which an error names the attributes that an index does not have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum NameOrder {
+    /// That of Java's hash sets, as for Query and Scan.
+    Hashed,
+    /// That of the statement.
+    AsWritten,
+}
+
 /// Whether items must be fetched from the table, which only a local index allows: it lies beside them.
-pub fn fetches(index: &IndexSchema, parameters: &PageParameters) -> Result<bool, ApiError> {
+pub fn fetches(index: &IndexSchema, parameters: &PageParameters, order: NameOrder) -> Result<bool, ApiError> {
     if parameters.all_attributes && index.projection != Projected::All {
         if index.local {
             return Ok(true);
@@ -159,11 +168,15 @@ pub fn fetches(index: &IndexSchema, parameters: &PageParameters) -> Result<bool,
         )));
     }
     let Some(projection) = &parameters.projection else { return Ok(false) };
-    let names = unprojected(index, projection.paths().iter().rev().map(|path| path.name()));
+    let paths = projection.paths().iter();
+    let names = match order {
+        NameOrder::Hashed => unprojected(index, paths.rev().map(|path| path.name())),
+        NameOrder::AsWritten => unprojected(index, paths.map(|path| path.name())),
+    };
     if names.is_empty() || index.local {
         return Ok(!names.is_empty());
     }
-    let names = hash_set_order(&names, None).join(", ");
+    let names = if order == NameOrder::Hashed { hash_set_order(&names, None) } else { names }.join(", ");
     Err(invalid(format!("Global secondary index {} does not project [{names}]", index.name)))
 }
 
