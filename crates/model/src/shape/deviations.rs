@@ -51,6 +51,10 @@ fn dynamodb(model: &mut Model) {
     // Structures are spelt out, but for one (capture 2026-08).
     structure(model, "PutRequest").hidden_member = Some("workloadProfileName");
     structure(model, "KeySchemaElement").hashed = Some(&["KeyType", "AttributeName"]);
+    // Of the batches, the one shows its tables as they were sent, and the other reports a table's bad name alone or not
+    // at all (capture 2026-10).
+    shape(model, "BatchGetRequestMap").limits.shown_as_json = true;
+    shape(model, "BatchWriteItemRequestMap").limits.keys_last = true;
 }
 
 /// Only a global secondary index may have more than two key elements, which the model leaves open
@@ -166,6 +170,8 @@ enum FailsWhen {
     EmptyBeside(&'static str),
     /// And `Key` is there.
     NoReturnValueBesideKey,
+    /// And the other member, which the operation requires, is there, and so are two conditions of the parameter.
+    NoConditionalOperatorBeside(&'static str, &'static str),
     /// The text is completed with the path of the first such list.
     TheKeysOfATableAreTooFewOrMany,
     /// The text is completed with what is wrong with the first bad tag.
@@ -176,10 +182,13 @@ const NAME_LENGTH: FailsWhen = FailsWhen::LengthIsNotIn(3, 255);
 
 /// In the service's own spelling.
 const RETURN_VALUES: &str = "Failed to satisfy constraint: Member must satisfy enum value set: [ALL_OLD, UPDATED_OLD, ALL_NEW, UPDATE_NEW, NONE]";
+/// That it is `[ALL, OR]` here too was captured; the words before it are those that these operations put before every
+/// text of this form.
+const CONDITIONAL_OPERATOR_OF_A_WRITE: &str = "1 validation error detected: Failed to satisfy constraint: Member must satisfy enum value set: [ALL, OR]";
 const EMPTY_TABLE_NAME: &str = "1 validation error detected: Value at 'TableName' failed to satisfy constraint: \
                                 Member must have length greater than or equal to 1";
 
-static OWN_CHECKS: [OwnCheck; 13] = [
+static OWN_CHECKS: [OwnCheck; 16] = [
     // Capture 2026-10, all Regions but two.
     OwnCheck {
         service: Service::DynamoDb,
@@ -204,6 +213,30 @@ static OWN_CHECKS: [OwnCheck; 13] = [
         member: "ReturnValues",
         fails: FailsWhen::NoReturnValueBesideKey,
         text: RETURN_VALUES,
+    },
+    OwnCheck {
+        service: Service::DynamoDb,
+        operations: &["Query"],
+        stage: Stage::BeforeModel,
+        member: "ConditionalOperator",
+        fails: FailsWhen::NoConditionalOperatorBeside("TableName", "QueryFilter"),
+        text: "Failed to satisfy constraint: Member must satisfy enum value set: [ALL, OR]",
+    },
+    OwnCheck {
+        service: Service::DynamoDb,
+        operations: &["PutItem"],
+        stage: Stage::BeforeModel,
+        member: "ConditionalOperator",
+        fails: FailsWhen::NoConditionalOperatorBeside("Item", "Expected"),
+        text: CONDITIONAL_OPERATOR_OF_A_WRITE,
+    },
+    OwnCheck {
+        service: Service::DynamoDb,
+        operations: &["UpdateItem"],
+        stage: Stage::BeforeModel,
+        member: "ConditionalOperator",
+        fails: FailsWhen::NoConditionalOperatorBeside("Key", "Expected"),
+        text: CONDITIONAL_OPERATOR_OF_A_WRITE,
     },
     OwnCheck {
         service: Service::DynamoDb,
@@ -320,6 +353,14 @@ impl OwnCheck {
             FailsWhen::LengthIsNotIn(min, max) => length.is_some_and(|length| length < min || length > max),
             FailsWhen::EmptyBeside(other) => {
                 length == Some(0) && input.get(other).is_some_and(|value| !value.is_null())
+            }
+            FailsWhen::NoConditionalOperatorBeside(other, conditions) => {
+                let is_known =
+                    |value: &Document| value.as_str().is_some_and(|text| ["AND", "OR"].contains(&text));
+                let count = input.get(conditions).and_then(Document::as_object).map_or(0, Object::len);
+                value.is_some_and(|value| !is_known(value))
+                    && input.get(other).is_some_and(|value| !value.is_null())
+                    && count > 1
             }
             FailsWhen::NoReturnValueBesideKey => {
                 let known = ["ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW", "NONE"];

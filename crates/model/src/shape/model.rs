@@ -320,6 +320,10 @@ pub(super) struct Limits {
     pub(super) length_first: bool,
     /// What is said of a value that does not satisfy this, in a request that has all it needs.
     pub(super) refused_as: Option<&'static str>,
+    /// For a map: whether an error text shows it as the JSON that was sent.
+    pub(super) shown_as_json: bool,
+    /// For a map: whether a bad key is reported only where nothing else is wrong.
+    pub(super) keys_last: bool,
 }
 
 impl Limits {

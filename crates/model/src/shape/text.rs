@@ -64,7 +64,11 @@ pub(super) fn shown(model: &Model, shape: &Shape, value: &Document) -> String {
         return "Value".to_owned();
     }
     let mut out = String::from("Value '");
-    push_value(model, shape, value, &mut out);
+    if shape.limits.shown_as_json {
+        out.push_str(cut(&value.to_string()));
+    } else {
+        push_value(model, shape, value, &mut out);
+    }
     out.push('\'');
     out
 }

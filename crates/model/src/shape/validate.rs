@@ -189,10 +189,13 @@ impl Walk {
             }),
             _ => true,
         };
-        let mut report = Report { walk: self, is_whole, errors: Vec::new(), unknown: None };
+        let mut report = Report { walk: self, is_whole, errors: Vec::new(), bad_key: None, unknown: None };
         report.value(id, input, &Path::Body);
         if let Some(unknown) = report.unknown {
             return Err(unknown_member(operation.name, Some(unknown.as_str())));
+        }
+        if report.errors.is_empty() {
+            report.errors.extend(report.bad_key);
         }
         if report.errors.is_empty() {
             Ok(())
@@ -208,6 +211,8 @@ struct Report {
     /// Whether the body has all members that it needs.
     is_whole: bool,
     errors: Vec<String>,
+    /// What is wrong with the keys of a map that gives way to all else.
+    bad_key: Option<String>,
     unknown: Option<String>,
 }
 
@@ -241,12 +246,13 @@ impl Report {
                     entries.keys().find(|name| !constraint::text_satisfied(model, keys, name))
                 {
                     let constraints = constraint::all_for_text(model, keys, failed);
-                    self.error(
-                        shape,
-                        value,
-                        path,
-                        &format!("Map keys must satisfy constraint: [{constraints}]"),
-                    );
+                    let constraint = format!("Map keys must satisfy constraint: [{constraints}]");
+                    if shape.limits.keys_last {
+                        self.bad_key =
+                            Some(text::failed(&text::shown(model, shape, value), path, &constraint));
+                    } else {
+                        self.error(shape, value, path, &constraint);
+                    }
                 }
                 self.bulk(
                     shape,

@@ -1,3 +1,4 @@
+mod batches_and_operators;
 mod every_operation;
 mod published_texts;
 mod raw_model;
