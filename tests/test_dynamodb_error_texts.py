@@ -5,6 +5,8 @@ from support.tables import create_table, error_of, item, unique
 
 INVALID = "One or more parameter values were invalid: "
 NO_NUMBER = "The parameter cannot be converted to a numeric value"
+OVERFLOW = "Number overflow. Attempting to store a number with magnitude larger than supported range"
+UNDERFLOW = "Number underflow. Attempting to store a number with magnitude smaller than supported range"
 DEEP = {"S": "x"}
 for _ in range(32):
     DEEP = {"M": {"a": DEEP}}
@@ -14,6 +16,10 @@ NESTED = "Nesting Levels have exceeded supported limits: Attributes in the item 
 VALUES = [
     ({"N": "abc"}, f"{NO_NUMBER}: abc", f"{NO_NUMBER}: abc"),
     ({"N": ""}, f"{NO_NUMBER}: ", NO_NUMBER),
+    # The exponent must fit 64 bits here and 32 there, where the magnitude wraps besides.
+    ({"N": "1e9223372036854775808"}, f"{NO_NUMBER}: 1e9223372036854775808", f"{NO_NUMBER}: 1e9223372036854775808"),
+    ({"N": "1e2147483648"}, OVERFLOW, f"{NO_NUMBER}: 1e2147483648"),
+    ({"N": "1e2147483647"}, OVERFLOW, UNDERFLOW),
     (
         {"SS": ["b", "a", "b"]},
         f'{INVALID}Input collection ["a", "b", "b"] contains duplicates.',

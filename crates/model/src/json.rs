@@ -385,7 +385,13 @@ fn has_neighbours_equal<T: PartialEq>(sorted: &[T]) -> bool {
 }
 
 fn number(text: &str) -> Result<Number, ValueError> {
-    Number::parse(text).map_err(ValueError::from)
+    Number::parse(text).map_err(|error| {
+        let refused = ValueError::from(error);
+        match Number::older_refusal(text) {
+            Some(older) => refused.in_older_words(&validation(&older.to_string())),
+            None => refused,
+        }
+    })
 }
 
 /// The string in JSON that was checked to hold one; a null counts as empty.

@@ -5,6 +5,8 @@
 //! Nothing is ever rounded. A result that does not fit is an error, as on the
 //! service, and every operation takes bounded time whatever the exponents.
 
+mod text;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
@@ -60,11 +62,14 @@ impl Number {
     ///
     /// Takes time in proportion to the text, whatever the exponent says.
     pub fn parse(text: &str) -> Result<Number, NumberError> {
-        if text.is_empty() {
-            return Err(NumberError::Empty);
-        }
-        let parts = Parts::read(text.as_bytes()).ok_or_else(|| NumberError::NotNumeric(text.into()))?;
-        parts.into_number()
+        text::parse(text)
+    }
+
+    /// Why the service's older checks refuse a text, where it is not what [`Number::parse`] says.
+    ///
+    /// They read it as Java's `BigDecimal` does: an exponent must fit 32 bits, and so must the magnitude, which wraps.
+    pub fn older_refusal(text: &str) -> Option<NumberError> {
+        text::older_refusal(text)
     }
 
     /// The exact sum.
@@ -347,109 +352,6 @@ macro_rules! from_integers {
 
 from_integers!(i8, i16, i32, i64, u8, u16, u32, u64);
 
-/// A number's text taken apart, its zeros at both ends set aside.
-#[derive(Default)]
-struct Parts {
-    negative: bool,
-    /// The significant digits as one number, while there are no more than 38.
-    digits: u128,
-    /// How many digits there are from the first that is not zero to the last that is not.
-    digit_count: u64,
-    /// Zeros after the last digit counted.
-    trailing_zeros: u64,
-    /// Digits after the decimal point, zeros included.
-    fraction_digits: u64,
-    exponent: i64,
-}
-
-impl Parts {
-    fn read(text: &[u8]) -> Option<Parts> {
-        let mut parts = Parts::default();
-        let mut rest = text;
-        if let [sign @ (b'+' | b'-'), tail @ ..] = rest {
-            parts.negative = *sign == b'-';
-            rest = tail;
-        }
-        let mut digit_seen = false;
-        let mut point_seen = false;
-        while let [byte, tail @ ..] = rest {
-            match byte {
-                b'0'..=b'9' => {
-                    digit_seen = true;
-                    parts.fraction_digits += u64::from(point_seen);
-                    parts.push(byte - b'0');
-                }
-                b'.' if !point_seen => point_seen = true,
-                b'e' | b'E' if digit_seen => {
-                    parts.exponent = exponent(tail)?;
-                    return Some(parts);
-                }
-                _ => return None,
-            }
-            rest = tail;
-        }
-        digit_seen.then_some(parts)
-    }
-
-    fn push(&mut self, digit: u8) {
-        if digit == 0 {
-            self.trailing_zeros += u64::from(self.digit_count > 0);
-            return;
-        }
-        let shift = self.trailing_zeros + 1;
-        self.digit_count += shift;
-        self.trailing_zeros = 0;
-        // Beyond 38 digits only their count matters, for the error.
-        if self.digit_count <= u64::from(DIGITS_MAX) {
-            self.digits = self.digits * POWERS_OF_TEN[shift as usize] + u128::from(digit);
-        }
-    }
-
-    fn into_number(self) -> Result<Number, NumberError> {
-        // No text is so long that these counts do not fit, and the exponent was clamped.
-        let lowest = self.exponent - self.fraction_digits as i64;
-        // The service looks at the place of a zero's last digit as if it were
-        // a digit: 0e126 overflows and 0.0e126 does not.
-        let highest = match self.digit_count {
-            0 => lowest,
-            count => lowest + (count + self.trailing_zeros) as i64 - 1,
-        };
-        if highest > i64::from(MAGNITUDE_MAX) {
-            return Err(NumberError::Overflow);
-        }
-        if highest < i64::from(MAGNITUDE_MIN) {
-            return Err(NumberError::Underflow);
-        }
-        if self.digit_count > u64::from(DIGITS_MAX) {
-            return Err(NumberError::TooManyDigits);
-        }
-        if self.digit_count == 0 {
-            return Ok(Number::ZERO);
-        }
-        Ok(Number {
-            negative: self.negative,
-            digits: self.digits,
-            exponent: (lowest + self.trailing_zeros as i64) as i16,
-        })
-    }
-}
-
-/// The exponent after its `e`, clamped far outside of what a number can have:
-/// no text within the request limit brings it back into range.
-fn exponent(text: &[u8]) -> Option<i64> {
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
-    };
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let magnitude =
-        digits.iter().fold(0i64, |value, digit| (value * 10 + i64::from(digit - b'0')).min(EXPONENT_CLAMP));
-    Some(if negative { -magnitude } else { magnitude })
-}
-
 /// Writes `value` in decimal at the end of `buffer` and returns that end.
 /// `value` is below 10^38.
 fn decimal(value: u128, buffer: &mut [u8; DIGITS_MAX as usize]) -> &[u8] {
@@ -492,8 +394,6 @@ fn is_multiple_of_ten(value: u128) -> bool {
 const ORDERED_NEGATIVE: u8 = 0x01;
 const ORDERED_ZERO: u8 = 0x02;
 const ORDERED_POSITIVE: u8 = 0x03;
-
-const EXPONENT_CLAMP: i64 = 1 << 40;
 
 const HALF_DIGITS: usize = 19;
 const HALF: u128 = POWERS_OF_TEN[HALF_DIGITS];
