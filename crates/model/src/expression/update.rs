@@ -4,6 +4,7 @@
 mod apply;
 mod attributes;
 mod built;
+mod charge;
 mod check;
 mod parser;
 #[cfg(test)]
@@ -78,6 +79,12 @@ impl Update {
         parser::parse(source)
             .and_then(|parsed| check::check(parsed, source, placeholders))
             .map_err(|text| ExpressionError::invalid(ExpressionKind::Update, text))
+    }
+
+    /// What the update is charged for its own size, in bytes: it must not exceed that of the largest item. Only an
+    /// `UpdateExpression` is charged, neither `AttributeUpdates` nor a statement of PartiQL.
+    pub fn charge(&self) -> usize {
+        charge::bytes(self)
     }
 
     /// The update that `AttributeUpdates` are.

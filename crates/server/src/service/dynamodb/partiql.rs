@@ -101,7 +101,9 @@ pub async fn write(
     let parameters = parameters(write.returning, answering);
     match write.update {
         Some(update) => {
-            let change = ItemChange { key: target.key, update: Some(update), condition: target.condition };
+            // A statement is held to the size of the finished item only.
+            let change =
+                ItemChange { key: target.key, update: Some(update), condition: target.condition, charge: 0 };
             update_item::update_item(engine, caller, found, &parameters, &change).await
         }
         None => {

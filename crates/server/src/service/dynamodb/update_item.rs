@@ -42,7 +42,12 @@ fn read(body: &mut Document) -> Result<ItemChange, Refused> {
         .or(attribute_updates);
     let condition = expressions::condition(ExpressionKind::Condition, body, &mut placeholders)?.or(expected);
     placeholders.check_all_used()?;
-    Ok(ItemChange { key, update, condition })
+    // What the older parameters ask for is charged nothing.
+    let charge = match &update {
+        Some(update) if input::has(body, ExpressionKind::Update.name()) => update.charge(),
+        _ => 0,
+    };
+    Ok(ItemChange { key, update, condition, charge })
 }
 
 /// What becomes of one item.
@@ -53,6 +58,8 @@ pub struct ItemChange {
     pub update: Option<Update>,
     /// What must hold.
     pub condition: Option<Condition>,
+    /// What [`Update::charge`] says, where it counts.
+    pub charge: usize,
 }
 
 /// Changes an item, or makes it.
@@ -61,7 +68,7 @@ pub async fn update_item(
     caller: &Caller,
     found: &Arc<Table>,
     parameters: &WriteParameters,
-    ItemChange { key, update, condition }: &ItemChange,
+    ItemChange { key, update, condition, charge }: &ItemChange,
 ) -> Result<Done, ApiError> {
     let row = key::row_of_request(&found.schema, key)?;
     let indexes = found.indexes();
@@ -74,6 +81,10 @@ pub async fn update_item(
     if let Some(condition) = condition {
         condition.check_key_access(&found.schema)?;
         condition.check_index_key_access(indexes.schemas())?;
+    }
+    // Whatever the item is, and whether or not the condition holds.
+    if *charge > size::ITEM_BYTES_MAX {
+        return Err(ApiError::validation(Update::TOO_LARGE));
     }
     let opening = table::open_for_items(engine, found, caller).await?;
     let ((before_bytes, after_bytes, attributes), index_writes) = opening
