@@ -174,10 +174,10 @@ def test_bad_queries(dynamodb, numbers, parameters, message):
 
 def test_limit_is_checked(server, numbers):
     dynamodb = server.client("dynamodb", parameter_validation=False)
-    message = "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1"
-    with refused("ValidationException", message):
+    constraint = "failed to satisfy constraint: Member must have value greater than or equal to 1"
+    with refused("ValidationException", f"1 validation error detected: Value at 'Limit' {constraint}"):
         query(dynamodb, numbers, Limit=0)
-    with refused("ValidationException", message):
+    with refused("ValidationException", f"1 validation error detected: Value '0' at 'limit' {constraint}"):
         dynamodb.scan(TableName=numbers, Limit=0)
 
 

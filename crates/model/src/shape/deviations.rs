@@ -170,6 +170,8 @@ enum FailsWhen {
     EmptyBeside(&'static str),
     /// And `Key` is there.
     NoReturnValueBesideKey,
+    /// Is less than one, and the other member, which the operation requires, is there.
+    LessThanOneBeside(&'static str),
     /// And the other member, which the operation requires, is there, and so are two conditions of the parameter.
     NoConditionalOperatorBeside(&'static str, &'static str),
     /// The text is completed with the path of the first such list.
@@ -188,7 +190,7 @@ const CONDITIONAL_OPERATOR_OF_A_WRITE: &str = "1 validation error detected: Fail
 const EMPTY_TABLE_NAME: &str = "1 validation error detected: Value at 'TableName' failed to satisfy constraint: \
                                 Member must have length greater than or equal to 1";
 
-static OWN_CHECKS: [OwnCheck; 16] = [
+static OWN_CHECKS: [OwnCheck; 17] = [
     // Capture 2026-10, all Regions but two.
     OwnCheck {
         service: Service::DynamoDb,
@@ -213,6 +215,16 @@ static OWN_CHECKS: [OwnCheck; 16] = [
         member: "ReturnValues",
         fails: FailsWhen::NoReturnValueBesideKey,
         text: RETURN_VALUES,
+    },
+    // Scan and ExecuteStatement have the model's text.
+    OwnCheck {
+        service: Service::DynamoDb,
+        operations: &["Query"],
+        stage: Stage::BeforeModel,
+        member: "Limit",
+        fails: FailsWhen::LessThanOneBeside("TableName"),
+        text: "1 validation error detected: Value at 'Limit' failed to satisfy constraint: Member must have value \
+               greater than or equal to 1",
     },
     OwnCheck {
         service: Service::DynamoDb,
@@ -353,6 +365,10 @@ impl OwnCheck {
             FailsWhen::LengthIsNotIn(min, max) => length.is_some_and(|length| length < min || length > max),
             FailsWhen::EmptyBeside(other) => {
                 length == Some(0) && input.get(other).is_some_and(|value| !value.is_null())
+            }
+            FailsWhen::LessThanOneBeside(other) => {
+                value.and_then(Document::as_i64).is_some_and(|value| value < 1)
+                    && input.get(other).is_some_and(|value| !value.is_null())
             }
             FailsWhen::NoConditionalOperatorBeside(other, conditions) => {
                 let is_known =

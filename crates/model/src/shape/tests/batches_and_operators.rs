@@ -1,4 +1,5 @@
-//! Texts captured in us-east-1 in October 2026: batches with a bad table name, and unknown conditional operators.
+//! Texts captured in us-east-1 in October 2026: batches with a bad table name, unknown conditional operators and
+//! a bad limit.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::{Value, json};
@@ -66,4 +67,18 @@ fn an_unknown_operator_of_two_conditions_is_told_alone() {
         input[member] = json!({"pk": {"S": "a"}});
         assert_eq!(message(operation, &input), format!("1 validation error detected: {bare}"));
     }
+}
+
+#[test]
+fn a_query_of_no_items_is_told_of_its_limit() {
+    let at = |place: &str| {
+        format!(
+            "1 validation error detected: {place} failed to satisfy constraint: Member must have value greater than or \
+             equal to 1"
+        )
+    };
+    let input = json!({"TableName": "tab", "Limit": 0});
+    assert_eq!(message("Query", &input), at("Value at 'Limit'"));
+    assert_eq!(message("Query", &json!({"TableName": "tab", "Limit": -1})), at("Value at 'Limit'"));
+    assert_eq!(message("Scan", &input), at("Value '0' at 'limit'"));
 }

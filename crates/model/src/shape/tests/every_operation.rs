@@ -148,6 +148,10 @@ impl Place<'_> {
                 "1 validation error detected: Failed to satisfy constraint: Member must satisfy enum value set: \
                  [ALL_OLD, UPDATED_OLD, ALL_NEW, UPDATE_NEW, NONE]"
             }
+            ("Query", "Limit", Some(_)) => {
+                "1 validation error detected: Value at 'Limit' failed to satisfy constraint: Member must have value \
+                 greater than or equal to 1"
+            }
             ("BatchWriteItem", "RequestItems", Some(Value::Object(entries))) if entries.is_empty() => {
                 "The requestItems parameter is required for BatchWriteItem"
             }

@@ -40,12 +40,13 @@ pub struct PageParameters {
 impl PageParameters {
     /// Reads what Query and Scan have in common; the expressions are parsed already.
     pub fn read(
+        operation: &str,
         body: &Document,
         filter: Option<Condition>,
         projection: Option<Projection>,
     ) -> Result<Self, ApiError> {
         let select = input::text(body, "Select");
-        select::check(body)?;
+        select::check(operation, body)?;
         Ok(Self {
             limit: input::integer(body, "Limit").and_then(|limit| usize::try_from(limit).ok()),
             consistent: input::flag(body, "ConsistentRead").unwrap_or(false),

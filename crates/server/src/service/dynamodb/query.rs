@@ -42,7 +42,7 @@ pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiErr
         Some(false) => Order::Descending,
         _ => Order::Ascending,
     };
-    let parameters = PageParameters::read(body, filter, projection)?;
+    let parameters = PageParameters::read("Query", body, filter, projection)?;
     let name = input::text(body, "TableName").unwrap_or_default();
     let found = table::for_items(engine, &request.caller, request.operation, name)?;
     if let Some(index) = IndexSource::named(&found, body)? {

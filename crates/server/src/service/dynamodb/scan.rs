@@ -64,7 +64,7 @@ fn read(body: &mut Document) -> Result<(PageParameters, Option<Item>, Segment), 
     let filter = expressions::condition(ExpressionKind::Filter, body, &mut placeholders)?.or(scan_filter);
     let projection = expressions::projection(body, &mut placeholders)?.or(attributes_to_get);
     placeholders.check_all_used()?;
-    Ok((PageParameters::read(body, filter, projection)?, start_key, segment))
+    Ok((PageParameters::read("Scan", body, filter, projection)?, start_key, segment))
 }
 
 fn segment(segment: Option<i64>, total: Option<i64>) -> Result<Segment, ApiError> {
