@@ -315,3 +315,32 @@ def test_a_destroyed_key_stays_destroyed(own_server, tmp_path):
     [gone] = before - set(materials.iterdir())
     text = own_server.start_expecting_failure()
     assert f"system/materials/{gone.name}" in text, text
+
+
+def test_figures_outlast_the_loss_of_a_key(make_server):
+    """Nobody uses the table when its key is back: what it holds is told all the same, also after a crash."""
+    server = make_server("counted").start()
+    key = customer_key(server.kms)
+    table = create_table(server.dynamodb, **sse(key))
+    fill(server.dynamodb, table, 25)
+
+    def figures():
+        described = describe(server.dynamodb, table)
+        return described["ItemCount"], described["TableSizeBytes"]
+
+    before = figures()
+    assert before[0] == 25
+    server.kms.disable_key(KeyId=key)
+    wait_lost(server.dynamodb, table)
+    assert figures() == before
+    server.kms.enable_key(KeyId=key)
+    wait_until(lambda: describe(server.dynamodb, table)["TableStatus"] == "ACTIVE", "the table is back", 5)
+    assert figures() == before
+    # The record learns of figures once a minute: a crash leaves it behind.
+    server.dynamodb.put_item(TableName=table, Item=item("more"))
+    server.kill()
+    server.start()
+    server.kms.disable_key(KeyId=key)
+    wait_lost(server.dynamodb, table)
+    server.kms.enable_key(KeyId=key)
+    wait_until(lambda: figures()[0] == 26, "the table is counted", 10)

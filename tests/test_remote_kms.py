@@ -262,12 +262,21 @@ class KeyServiceAtHand:
 
     def __init__(self, behind):
         self.answer = None
+        # The call whose requests, or answers, stay on the way until they are let go.
+        self.held, self.is_held, self.let_go = (None, None), threading.Event(), threading.Event()
+
+        def hold_if(what, handler):
+            if self.held == (what, handler.headers["X-Amz-Target"].rsplit(".")[-1]):
+                self.held = (None, None)
+                self.is_held.set()
+                assert self.let_go.wait(30)
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(handler):
                 body = handler.rfile.read(int(handler.headers["Content-Length"]))
+                hold_if("request", handler)
                 if self.answer:
                     status, content = 400, json.dumps(dict(zip(("__type", "message"), self.answer))).encode()
                 else:
@@ -277,6 +286,7 @@ class KeyServiceAtHand:
                             status, content = answer.status, answer.read()
                     except urllib.error.HTTPError as refusal:
                         status, content = refusal.code, refusal.read()
+                hold_if("answer", handler)
                 handler.send_response(status)
                 handler.send_header("Content-Type", "application/x-amz-json-1.1")
                 handler.send_header("Content-Length", str(len(content)))
@@ -346,6 +356,27 @@ def r25_a_key_service_that_does_not_know_the_server_is_obeyed(pair, key_service_
     key_service_at_hand.answer = None
     wait_until(lambda: error_of(get, tables, table) is None, "the table is back", 40, pause_secs=0.2)
     assert scan_all(tables.dynamodb, table) == written
+
+
+@pytest.mark.parametrize("held", ["request", "answer"])
+def r14_a_renewal_on_its_way_does_not_meet_the_former_key(pair, key_service_at_hand, held):
+    """What the key service says of the key that a table was under when it was asked is nothing to who reads the table
+    after the switch."""
+    keys, tables = pair
+    key, table, _ = make_table(keys, tables)
+    other = customer_key(keys.kms)
+    assert get(tables, table)["Item"]
+    tables.advance(301)
+    key_service_at_hand.held = (held, "Decrypt")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        reading = pool.submit(get, tables, table, retries=0)
+        assert key_service_at_hand.is_held.wait(10)
+        tables.dynamodb.update_table(TableName=table, **sse(other))
+        wait_until(lambda: describe(tables.dynamodb, table)["SSEDescription"] == {
+            "Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": other}, "the switch is complete", 10, pause_secs=0.1)
+        keys.kms.disable_key(KeyId=key)
+        key_service_at_hand.let_go.set()
+        assert reading.result(20)["Item"]
 
 
 def r24_the_renewal_picks_up_the_change(pair):

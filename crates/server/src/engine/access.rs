@@ -328,15 +328,21 @@ impl Engine {
             drop(turn);
             return Ok(opening);
         }
-        let record = table.record();
-        let keyring = opening.keyring();
-        let answer = self.table_key(&record, &keyring, Some(caller)).await;
-        // A grant that was revoked elsewhere is nobody's news; it is noticed here at the latest (R24, R42). It is the table's:
-        // one look serves the renewals of all callers.
-        let seen_millis = opening.grants_seen_millis.load(Ordering::Relaxed);
-        let is_due =
-            !self.is_remote(&record) || now_millis - seen_millis >= self.parts.callers.renewal_millis;
-        let grant_lost = answer.is_ok() && is_due && !self.has_grants(&record).await;
+        let (record, answer, is_due, grant_lost) = loop {
+            let record = table.record();
+            let keyring = opening.keyring();
+            let answer = self.table_key(&record, &keyring, Some(caller)).await;
+            // A grant that was revoked elsewhere is nobody's news; it is noticed here at the latest (R24, R42). It is the
+            // table's: one look serves the renewals of all callers.
+            let seen_millis = opening.grants_seen_millis.load(Ordering::Relaxed);
+            let is_due =
+                !self.is_remote(&record) || now_millis - seen_millis >= self.parts.callers.renewal_millis;
+            let grant_lost = answer.is_ok() && is_due && !self.has_grants(&record).await;
+            // What is said of a key does not concern a table that has come under another one meanwhile.
+            if table.record().protection == record.protection {
+                break (record, answer, is_due, grant_lost);
+            }
+        };
         match if grant_lost { Err(grant_missing(&record)) } else { answer } {
             Ok(_) => {
                 opening.callers.renewed(caller, now_millis);

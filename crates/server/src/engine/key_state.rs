@@ -72,9 +72,7 @@ impl Engine {
         if !self.parts.push_key_state || self.is_remote(&table.record()) {
             return;
         }
-        if let Some(opening) = table.take_opening(|opening| !opening.key_is_usable()) {
-            wipe(opening, self.refusal_now(&table.record()));
-        }
+        take_and_wipe(table, |opening| !opening.key_is_usable(), || self.refusal_now(&table.record()));
     }
 
     /// Looks at the state of a table's key and at its grants, where they are this process's own and bite at once, and
@@ -93,9 +91,7 @@ impl Engine {
             return Ok(());
         }
         let Some(refusal) = self.loss(&record).await else { return self.mark_accessible(table).await };
-        if let Some(opening) = table.take_opening(|_| true) {
-            wipe(opening, refusal);
-        }
+        take_and_wipe(table, |_| true, || refusal);
         if record.options.passing_status(self.clock().now_millis()) == Some(&PassingStatus::Creating) {
             // On the service such a table never comes to be.
             drop(turn);
@@ -115,16 +111,12 @@ impl Engine {
         let is_under_it = |opening: &Opening| {
             opening.is_guarded() && opening.keyring().table_key().key_arn == judged.protection.key_arn
         };
-        if let Some(opening) = table.take_opening(is_under_it) {
-            wipe(opening, why.clone());
-        }
+        take_and_wipe(table, is_under_it, || why.clone());
         let _turn = table.turn.lock().await;
         if table.record().protection != judged.protection {
             return Ok(());
         }
-        if let Some(opening) = table.take_opening(|_| true) {
-            wipe(opening, why.clone());
-        }
+        take_and_wipe(table, |_| true, || why.clone());
         self.mark_inaccessible(table, Some(why)).await
     }
 
@@ -187,21 +179,37 @@ impl Engine {
             let refusal = table.refusal().map(|refusal| refusal.error.to_string());
             tracing::warn!(table = %record.id, key = %record.protection.key_arn, refusal,
                 "the table is inaccessible: its key cannot be used; enable the key to have it back");
-            self.save(table, TableRecord { inaccessible_millis: Some(now_millis), ..(*record).clone() })
-                .await?;
+            let counted = match table.take_counts_at_loss() {
+                Some(counted) => table.counted_record(counted),
+                None => (*record).clone(),
+            };
+            self.save(table, TableRecord { inaccessible_millis: Some(now_millis), ..counted }).await?;
         }
         Ok(())
     }
 
     // The key can be used, or can be used again. The caller holds the table's turn.
-    async fn mark_accessible(&self, table: &Table) -> Result<(), StorageError> {
+    async fn mark_accessible(&self, table: &Arc<Table>) -> Result<(), StorageError> {
         table.set_refusal(None);
         let record = table.record();
         if record.inaccessible_millis.is_some() {
             tracing::info!(table = %record.id, "the table is accessible again");
             self.save(table, TableRecord { inaccessible_millis: None, ..(*record).clone() }).await?;
         }
+        if table.take_behind()
+            && let Some(engine) = self.me.upgrade()
+        {
+            let table = Arc::clone(table);
+            self.keep_task(tokio::spawn(async move { engine.open_to_count(&table).await }));
+        }
         Ok(())
+    }
+}
+
+fn take_and_wipe(table: &Table, if_so: impl FnOnce(&Opening) -> bool, why: impl FnOnce() -> TableKmsError) {
+    if let Some(opening) = table.take_opening(if_so) {
+        table.keep_counts(&opening.table);
+        wipe(opening, why());
     }
 }
 

@@ -66,18 +66,26 @@ impl Engine {
     /// A table whose key is elsewhere waits for its next use: nobody but its users asks that key service.
     pub(super) async fn open_unclosed(&self) {
         for table in self.all_tables() {
-            let record = table.record();
-            if !record.open
-                || record.deleting
-                || record.inaccessible_millis.is_some()
-                || self.is_remote(&record)
-            {
-                continue;
+            if table.record().open {
+                self.open_to_count(&table).await;
             }
-            table.mark_used(self.clock().now_millis());
-            if let Err(error) = self.open(&table, None).await {
-                tracing::info!(table = %record.id, %error, "the table's figures wait for its next use");
-            }
+        }
+    }
+
+    /// Opens a table whose figures are behind. One whose key is lost is opened when that is back.
+    pub(super) async fn open_to_count(&self, table: &Arc<Table>) {
+        let record = table.record();
+        if record.deleting || self.is_remote(&record) {
+            return;
+        }
+        table.mark_used(self.clock().now_millis());
+        let opened = match record.inaccessible_millis {
+            None => self.open(table, None).await,
+            Some(_) => return table.mark_behind(),
+        };
+        if let Err(error) = opened {
+            tracing::info!(table = %record.id, %error, "the table's figures wait until it can be opened");
+            table.mark_behind();
         }
     }
 

@@ -32,6 +32,10 @@ pub struct Table {
     used_millis: AtomicI64,
     counted_millis: AtomicI64,
     refusal: RwLock<Option<Refusal>>,
+    /// How large the table was when its opening was taken from it, until the record says so or it is open again.
+    counted_at_loss: RwLock<Option<Counted>>,
+    /// Whether the record's figures are known to be behind, and nobody counts.
+    is_behind: AtomicBool,
 }
 
 /// A table's opening: what requests work on.
@@ -143,6 +147,8 @@ impl Table {
             used_millis: AtomicI64::new(0),
             counted_millis: AtomicI64::new(0),
             refusal: RwLock::new(None),
+            counted_at_loss: RwLock::new(None),
+            is_behind: AtomicBool::new(false),
         }
     }
 
@@ -179,6 +185,36 @@ impl Table {
             }
         }
         record
+    }
+
+    /// How large the table is.
+    pub fn counted(&self) -> Counted {
+        match self.opening() {
+            Some(opening) => opening.table.counted(),
+            None => self.counted_at_loss.read().unwrap_or(self.record().counted),
+        }
+    }
+
+    /// Keeps the figures of an opening that is lost: its record may be a minute behind.
+    pub(super) fn keep_counts(&self, lost: &OpenTable) {
+        *self.counted_at_loss.write() = Some(lost.counted());
+        if !lost.exactness.is_exact() {
+            self.mark_behind();
+        }
+    }
+
+    pub(super) fn take_counts_at_loss(&self) -> Option<Counted> {
+        self.counted_at_loss.write().take()
+    }
+
+    /// The record's figures are behind, and the table cannot be counted now.
+    pub(super) fn mark_behind(&self) {
+        self.is_behind.store(true, Ordering::Release);
+    }
+
+    /// Whether the table is to be counted; that is said once.
+    pub(super) fn take_behind(&self) -> bool {
+        self.is_behind.swap(false, Ordering::AcqRel)
     }
 
     /// The opening that requests work on, if the table is open and works.

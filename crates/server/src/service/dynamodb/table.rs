@@ -106,7 +106,7 @@ pub fn description(engine: &Engine, table: &Table, status: &str) -> Value {
 
 /// `TableDescription` of a table as this record has it at this time.
 pub fn description_of(table: &Table, record: &TableRecord, now_millis: i64, status: &str) -> Value {
-    let counted = table.opening().map_or(record.counted, |opening| opening.table.counted());
+    let counted = table.counted();
     let mut description = json!({
         "AttributeDefinitions": index_descriptions::attribute_definitions(record),
         "TableName": record.name,
