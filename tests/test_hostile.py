@@ -217,35 +217,54 @@ def test_who_knows_no_more_than_an_access_key_id_holds_no_memory(secure_server):
         stranger.close()
 
 
-def test_half_bodies_of_strangers_take_no_memory(make_server):
-    """Hundreds of streams on each connection of HTTP/2, whose bodies never end: what has no sender here is not kept."""
+@pytest.mark.parametrize(("pad_bytes", "body_bytes"), [(0, 64_000), (28_000, 0)], ids=["bodies", "heads"])
+def test_half_requests_of_strangers_take_no_memory(make_server, pad_bytes, body_bytes):
+    """Dozens of streams on each connection of HTTP/2, whose bodies never end: what has no sender here is not kept."""
     server = make_server(dev=False, arguments=["--cleartext"]).start()
     address = urllib.parse.urlsplit(server.url)
 
     def frame(kind, flags, stream, payload):
         return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
 
+    def length(count):
+        if count < 127:
+            return bytes([count])
+        count, coded = count - 127, [127]
+        while count >= 128:
+            coded.append(count % 128 + 128)
+            count //= 128
+        return bytes([*coded, count])
+
     def field(name, value):
-        return bytes([0, len(name)]) + name + bytes([len(value)]) + value
+        return bytes([0]) + length(len(name)) + name + length(len(value)) + value
 
     fields = b"".join(field(*each) for each in (
         (b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/"), (b":authority", address.netloc.encode()),
-        (b"x-amz-target", b"DynamoDB_20120810.PutItem"), (b"content-length", b"65536")))
+        (b"x-amz-target", b"DynamoDB_20120810.PutItem"), (b"content-length", b"65536"), (b"x-pad", b"p" * pad_bytes)))
+    # A head in frames of at most 16 KB, and its body's beginning.
+    parts = [fields[at:at + 16_000] for at in range(0, len(fields), 16_000)]
+    kinds = [(1 if at == 0 else 9, 4 if at == len(parts) - 1 else 0) for at in range(len(parts))]
+
+    def request(stream):
+        head = b"".join(frame(kind, flags, stream, part) for (kind, flags), part in zip(kinds, parts))
+        return head + b"".join(frame(0, 0, stream, b" " * 16_000) for _ in range(body_bytes // 16_000))
+
     before = resident(server)
     strangers = []
-    for _ in range(20):
+    for _ in range(40):
         strangers.append(socket.create_connection((address.hostname, address.port), timeout=10))
         strangers[-1].sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b""))
         assert strangers[-1].recv(1000)
         strangers[-1].sendall(frame(4, 1, 0, b""))
         for stream in range(1, 120, 2):
-            strangers[-1].sendall(frame(1, 4, stream, fields) + b"".join(frame(0, 0, stream, b" " * 16_000) for _ in range(4)))
+            strangers[-1].sendall(request(stream))
             time.sleep(0.001)
     time.sleep(1)
     growth = resident(server) - before
     for stranger in strangers:
         stranger.close()
-    assert growth < 50_000_000, f"{growth} bytes for 77 MB of half bodies"
+    sent = 40 * 60 * (pad_bytes + body_bytes)
+    assert growth < 50_000_000, f"{growth} bytes for {sent} bytes of half requests"
 
 
 def test_what_strangers_have_packed_is_not_unpacked(make_server):

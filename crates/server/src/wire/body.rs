@@ -34,7 +34,15 @@ pub(super) struct Received<'a> {
     _share: Option<Share<'a>>,
 }
 
-/// Reads the body as it was sent. Once `stopped` resolves, it is waited for no longer.
+/// What waiting for a body is about.
+pub(super) struct Waits<S> {
+    /// What the request's head takes of memory meanwhile.
+    pub(super) head_bytes: usize,
+    /// Once it resolves, the body is waited for no longer.
+    pub(super) stopped: S,
+}
+
+/// Reads the body as it was sent.
 ///
 /// Most bodies arrive together with their heads. One that does not, or that is large, takes a share of `memory`, and
 /// `admit` is asked first whether its sender may be known.
@@ -43,7 +51,7 @@ pub(super) async fn read<'a>(
     limits: &Limits,
     memory: &'a BodyMemory,
     admit: impl FnOnce() -> Result<(), ApiError>,
-    stopped: impl Future<Output = ()>,
+    Waits { head_bytes, stopped }: Waits<impl Future<Output = ()>>,
 ) -> Result<Received<'a>, BodyError> {
     let announced = body.size_hint();
     if announced.lower() > limits.body_bytes_max as u64 {
@@ -66,12 +74,12 @@ pub(super) async fn read<'a>(
         Ok(()) => (memory.share(), limits.body_timeout),
         Err(refused) if is_large => return Err(BodyError::Stranger(refused)),
         // The services look at a body's syntax before they ask who sent it.
-        Err(refused) => match memory.stranger_share(bytes_max) {
+        Err(refused) => match memory.stranger_share(head_bytes + bytes_max) {
             Some(share) => (share, limits.header_timeout),
             None => return Err(BodyError::Stranger(refused)),
         },
     };
-    let late = Late { body, bytes_max, share, pace: Pace::default(), patience };
+    let late = Late { body, bytes_max, head_bytes, share, pace: Pace::default(), patience };
     tokio::select! {
         received = Box::pin(late.collect(whole, limits, memory)) => received,
         () = stopped => Err(BodyError::TooSlow),
@@ -83,6 +91,7 @@ struct Late<'a, 'b> {
     body: &'b mut Incoming,
     /// It is no longer than that.
     bytes_max: usize,
+    head_bytes: usize,
     share: Share<'a>,
     pace: Pace,
     /// How long its sender may take, the waits for memory not counted.
@@ -127,7 +136,7 @@ impl<'a> Late<'a, '_> {
 
     async fn take_memory(&mut self, bytes: usize, limits: &Limits) -> Result<(), BodyError> {
         let had_reserve = self.share.is_of_the_reserve();
-        if !self.share.grow(bytes, limits.body_timeout).await {
+        if !self.share.grow(self.head_bytes + bytes, limits.body_timeout).await {
             return Err(BodyError::NoMemory);
         }
         if self.share.is_of_the_reserve() && !had_reserve {
@@ -145,7 +154,12 @@ impl<'a> Late<'a, '_> {
                 return Err(BodyError::TooSlow);
             }
             if self.pace.waited_lately >= limits.share_timeout {
-                let is_slow = self.pace.bytes_lately < PACE_BYTES || self.share.is_of_the_reserve();
+                // All others wait for the reserve.
+                let pace_bytes = match self.share.is_of_the_reserve() {
+                    true => RESERVE_PACE_BYTES,
+                    false => PACE_BYTES,
+                };
+                let is_slow = self.pace.bytes_lately < pace_bytes;
                 if is_slow && memory.is_short() {
                     return Err(BodyError::TooSlow);
                 }
@@ -230,6 +244,8 @@ const GRANT_BYTES_MIN: usize = 4 << 10;
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// A body of which less comes within the share timeout is slow.
 const PACE_BYTES: usize = 64 << 10;
+/// The same for the body that has the reserve.
+const RESERVE_PACE_BYTES: usize = 4 << 20;
 
 #[cfg(test)]
 mod tests {

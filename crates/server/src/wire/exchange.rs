@@ -17,7 +17,7 @@ use strongroom_model::document::Document;
 use strongroom_model::shape::{Operation, model};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
-use super::body::{self, BodyError};
+use super::body::{self, BodyError, Waits};
 use super::body_memory::BodyMemory;
 use super::dispatch::Dispatch;
 use super::document;
@@ -71,6 +71,10 @@ pub(super) async fn answer<D: Dispatch>(
     request: HttpRequest<Incoming>,
 ) -> Answer {
     let (head, body) = request.into_parts();
+    // HTTP/1.1 counts them itself.
+    if head.headers.len() > front.limits.headers_max {
+        return response::closing(response::text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ""));
+    }
     if let Some(answer) = plain::refuse_foreign_page(front, &head) {
         return response::closing(answer);
     }
@@ -81,11 +85,15 @@ pub(super) async fn answer<D: Dispatch>(
     let mut body = body;
     // What waits for the rest of a body takes memory: only those who are known here get some of it.
     let admit = || front.authenticator.check_head(&head, addressed_service(&head));
-    let received = body::read(&mut body, limits, &front.body_memory, admit, stopped_waiting(front)).await;
+    let waits = Waits { head_bytes: head_bytes(&head), stopped: stopped_waiting(front) };
+    let received = body::read(&mut body, limits, &front.body_memory, admit, waits).await;
     let received = match received {
         Ok(received) => received,
         Err(error) => {
-            if matches!(error, BodyError::Stranger(_)) {
+            // Where there is no memory for heads of strangers any more, nothing is waited for.
+            if matches!(error, BodyError::Stranger(_))
+                && let Some(_share) = front.body_memory.stranger_share(head_bytes(&head))
+            {
                 body::discard(
                     &mut body,
                     limits.body_bytes_max,
@@ -158,6 +166,13 @@ pub(super) async fn answer<D: Dispatch>(
         }
         Route::NotACall => response::not_a_call(&front.ids.next(Service::DynamoDb)),
     }
+}
+
+// How much memory a head takes, roughly.
+fn head_bytes(head: &Parts) -> usize {
+    let headers = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + HEADER_BYTES);
+    let query = head.uri.path_and_query().map_or(0, |text| text.as_str().len());
+    HEAD_BYTES + query + headers.sum::<usize>()
 }
 
 // Resolves once the server stops and has waited long enough for a body that is still on its way: such a request is not
@@ -393,6 +408,9 @@ const FORM: &str = "application/x-www-form-urlencoded";
 static X_AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const SHARED_BYTES_MAX: usize = 1024;
+/// What a header takes beside its text, and a request beside its headers.
+const HEADER_BYTES: usize = 64;
+const HEAD_BYTES: usize = 8 << 10;
 
 #[cfg(test)]
 mod tests {

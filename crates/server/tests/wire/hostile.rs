@@ -135,6 +135,20 @@ async fn headers_are_bounded_in_size_and_number() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn headers_are_counted_alike_over_both_protocols() {
+    let server = start(Limits::default()).await;
+    let names: Vec<String> = (0..98).map(|number| format!("x-{number}")).collect();
+    for (count, status) in [(90, StatusCode::OK), (98, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)] {
+        for http2 in [false, true] {
+            let headers: Vec<(&str, &str)> = names[..count].iter().map(|name| (name.as_str(), "1")).collect();
+            let sent = request("DynamoDB_20120810.DescribeLimits", &headers, "{}");
+            assert_eq!(exchange(server.address(), http2, sent).await.0, status, "{count} {http2}");
+        }
+    }
+    server.stop().await;
+}
+
 /// Slow clients hold connections; each phase of a request has its time.
 #[tokio::test]
 async fn slow_clients_are_hung_up_on() {
@@ -272,7 +286,9 @@ fn little_memory() -> Limits {
 #[tokio::test]
 async fn announced_bodies_hold_no_memory() {
     // Nobody is given up in the time of this test.
-    let server = start(Limits { share_timeout: Duration::from_secs(50), ..little_memory() }).await;
+    let limits =
+        Limits { large_body_bytes_max: 4 << 20, share_timeout: Duration::from_secs(50), ..little_memory() };
+    let server = start(limits).await;
     let mut silent = Vec::new();
     for _ in 0..100 {
         let mut raw = Raw::connect(server.address()).await;
