@@ -301,3 +301,14 @@ def test_a_stream_that_is_off_has_no_view_type(dynamodb):
     ):
         create_table(dynamodb, StreamSpecification={"StreamEnabled": False, "StreamViewType": "NEW_IMAGE"})
     assert "StreamSpecification" not in describe(dynamodb, create_table(dynamodb, StreamSpecification={"StreamEnabled": False}))
+
+
+def test_a_clock_that_was_ahead_holds_no_status(make_server):
+    """A status that began while the clock was days ahead ends when the server starts with the right time."""
+    server = make_server("ahead", arguments=["--status-delay-secs", "2"]).start()
+    server.advance(2 * 86400)
+    table = create_table(server.dynamodb, wait=False)
+    assert describe(server.dynamodb, table)["TableStatus"] == "CREATING"
+    server.restart()
+    wait_until(lambda: describe(server.dynamodb, table)["TableStatus"] == "ACTIVE", "the table is made", 10)
+    server.dynamodb.put_item(TableName=table, Item=item("a"))

@@ -78,10 +78,11 @@ impl Engine {
     /// Loads the catalogue.
     pub async fn load(parts: EngineParts) -> Result<Arc<Self>, StorageError> {
         let mut tables = Regions::new();
+        let latest_millis = parts.clock.now_millis() + parts.status_millis;
         let mut rows =
             parts.system.scan(prefix_range(&[ROWS]), Order::Ascending, Visibility::Applied).await?;
         while let Some((_, value)) = rows.next().await? {
-            let record = TableRecord::parse(&value)?;
+            let record = TableRecord::parse(&value)?.not_held_beyond(latest_millis);
             let region = (Arc::from(record.account.as_str()), Arc::from(record.region.as_str()));
             tables.entry(region).or_default().insert(record.name.clone(), Arc::new(Table::new(record)));
         }

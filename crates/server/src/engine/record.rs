@@ -170,6 +170,20 @@ impl TableRecord {
         Self { options, indexes: self.indexes.into_iter().map(at_rest).collect(), ..self }
     }
 
+    /// The record, at rest if what is shown as under way would end later than `latest_millis`, milliseconds since the Unix
+    /// epoch: a clock that was wrong has said when.
+    #[must_use]
+    pub fn not_held_beyond(mut self, latest_millis: i64) -> Self {
+        if let Some(Switch::From { until_millis, .. }) = &mut self.switch {
+            *until_millis = latest_millis.min(*until_millis);
+        }
+        let ends = self.options.passing.iter().map(|(_, until_millis)| *until_millis);
+        let of_indexes =
+            self.indexes.iter().flat_map(|index| index.throughput.ends().chain(index.held_until_millis));
+        let last = ends.chain(self.options.throughput.ends()).chain(of_indexes).max();
+        if last.is_some_and(|last| last > latest_millis) { self.at_rest() } else { self }
+    }
+
     /// How far its store had come when the table was last opened or closed.
     pub fn seen(&self) -> Seen {
         Seen { manifest_id: self.manifest_id, log_id: self.log_id }

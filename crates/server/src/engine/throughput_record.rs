@@ -53,6 +53,12 @@ impl ThroughputRecord {
         self.warming.filter(|(_, until_millis)| now_millis < *until_millis).map(|(warm, _)| warm)
     }
 
+    /// When what is shown as under way ends, milliseconds since the Unix epoch.
+    pub fn ends(&self) -> impl Iterator<Item = i64> {
+        let told = self.told.as_ref().map(|told| told.until_millis);
+        told.into_iter().chain(self.warming.map(|(_, until_millis)| until_millis))
+    }
+
     /// The record with nothing shown as under way.
     #[must_use]
     pub fn at_rest(self) -> Self {
