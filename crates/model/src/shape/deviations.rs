@@ -51,8 +51,8 @@ fn dynamodb(model: &mut Model) {
     // Structures are spelt out, but for one (capture 2026-08).
     structure(model, "PutRequest").hidden_member = Some("workloadProfileName");
     structure(model, "KeySchemaElement").hashed = Some(&["KeyType", "AttributeName"]);
-    // Of the batches, the one shows its tables as they were sent, and the other reports a table's bad name alone or not
-    // at all (capture 2026-10).
+    // Of the batches, the one shows its tables as they were sent, and in the other a table's bad name gives way to an
+    // unknown value of another parameter (capture 2026-10).
     shape(model, "BatchGetRequestMap").limits.shown_as_json = true;
     shape(model, "BatchWriteItemRequestMap").limits.keys_last = true;
 }

@@ -322,7 +322,7 @@ pub(super) struct Limits {
     pub(super) refused_as: Option<&'static str>,
     /// For a map: whether an error text shows it as the JSON that was sent.
     pub(super) shown_as_json: bool,
-    /// For a map: whether a bad key is reported only where nothing else is wrong.
+    /// For a map: whether a bad key is reported only where nothing outside of the map is wrong.
     pub(super) keys_last: bool,
 }
 

@@ -194,8 +194,11 @@ impl Walk {
         if let Some(unknown) = report.unknown {
             return Err(unknown_member(operation.name, Some(unknown.as_str())));
         }
-        if report.errors.is_empty() {
-            report.errors.extend(report.bad_key);
+        if let Some((of_the_map, text)) = report.bad_key
+            && report.errors.len() == of_the_map
+        {
+            report.errors.insert(0, text);
+            report.errors.truncate(ERRORS_MAX);
         }
         if report.errors.is_empty() {
             Ok(())
@@ -211,8 +214,9 @@ struct Report {
     /// Whether the body has all members that it needs.
     is_whole: bool,
     errors: Vec<String>,
-    /// What is wrong with the keys of a map that gives way to all else.
-    bad_key: Option<String>,
+    /// What is wrong with the keys of a map that gives way to what is wrong outside of it, and how many other errors
+    /// the map has.
+    bad_key: Option<(usize, String)>,
     unknown: Option<String>,
 }
 
@@ -241,18 +245,17 @@ impl Report {
                 }
             }
             (Kind::Map { key, value: element }, Document::Object(entries)) => {
+                let errors_before = self.errors.len();
                 let keys = &model.shape(*key).limits;
-                if let Some(failed) =
-                    entries.keys().find(|name| !constraint::text_satisfied(model, keys, name))
-                {
-                    let constraints = constraint::all_for_text(model, keys, failed);
-                    let constraint = format!("Map keys must satisfy constraint: [{constraints}]");
-                    if shape.limits.keys_last {
-                        self.bad_key =
-                            Some(text::failed(&text::shown(model, shape, value), path, &constraint));
-                    } else {
-                        self.error(shape, value, path, &constraint);
-                    }
+                let failed = entries.keys().find(|name| !constraint::text_satisfied(model, keys, name));
+                let bad_key = failed.map(|failed| {
+                    format!(
+                        "Map keys must satisfy constraint: [{}]",
+                        constraint::all_for_text(model, keys, failed)
+                    )
+                });
+                if let Some(constraint) = bad_key.as_ref().filter(|_| !shape.limits.keys_last) {
+                    self.error(shape, value, path, constraint);
                 }
                 self.bulk(
                     shape,
@@ -264,6 +267,10 @@ impl Report {
                 );
                 for (name, value) in entries {
                     self.element(*element, value, &Path::Entry(path, name));
+                }
+                if let Some(constraint) = bad_key.filter(|_| shape.limits.keys_last) {
+                    let text = text::failed(&text::shown(model, shape, value), path, &constraint);
+                    self.bad_key = Some((self.errors.len() - errors_before, text));
                 }
             }
             _ => {}

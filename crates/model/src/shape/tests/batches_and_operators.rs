@@ -46,6 +46,12 @@ fn a_bad_table_name_of_a_batch_that_writes_gives_way_to_what_else_is_wrong() {
     assert!(text.ends_with(MAP_KEYS), "{text}");
     input["ReturnConsumedCapacity"] = "BOGUS".into();
     assert_eq!(message("BatchWriteItem", &input), format!("1 validation error detected: {CAPACITY}"));
+    // dynalite: what else is wrong with the map itself stands beside it.
+    let text = message("BatchWriteItem", &json!({"RequestItems": {"a": []}}));
+    let start = format!(
+        "2 validation errors detected: Value '{{a=[]}}' {MAP_KEYS}; Value '{{a=[]}}' at 'requestItems' "
+    );
+    assert!(text.starts_with(&start), "{text}");
 }
 
 #[test]
