@@ -19,7 +19,7 @@ KEY_CONDITION_TEXTS = ("(One or more parameter values were invalid: Condition pa
 # What can be told from a request alone, but for its values and expressions.
 REQUEST_TEXTS = (
     "(The Segment parameter is zero-based.*|Can not use both expression and non-expression parameters in the same request: .*|"
-    "(Must|Cannot) specify the AttributesToGet.*|KeyConditionExpressions cannot have conditions on nested .*|"
+    "(1 validation error detected: )?(Must|Cannot) specify the AttributesToGet.*|KeyConditionExpressions cannot have conditions on nested .*|"
     "ALL_PROJECTED_ATTRIBUTES can be used only.*|ConditionalOperator can only be used.*|"
     "The BETWEEN condition was provided a range.*|Either the KeyConditions or .*|Conditions can be of length 1 or 2 only|"
     "One or more parameter values were invalid: (AttributeValues inside|Invalid number of argument|ComparisonOperator|Cannot update attribute|"
@@ -40,6 +40,15 @@ TEXTS = [
      f"{INVALID}Type mismatch for Index Key .* Expected: . Actual: .* IndexName: .*", "putItem.js"),
     ("A value provided cannot be converted into a number", "The parameter cannot be converted to a numeric value.*?", "putItem.js"),
     ("DynamoDB only supports precision up to 38 digits", "Attempting to store more than 38 significant digits in a Number", "putItem.js"),
+    ("KeyConditionExpressions must only contain one condition per key",
+     "Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition per key",
+     "dynamodb-conformance, queryKeyConditionOperands.test.ts of 2026-10"),
+    ("(Conditions can be of length 1 or 2 only|Query key condition not supported|Query condition missed key schema element.*)",
+     r"The number of query conditions \(\d+\) exceeds the number of key attributes defined in the schema \(\d+\)",
+     "dynamodb-conformance, queryKeyConditionOperands.test.ts of 2026-10"),
+    ("Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES",
+     "1 validation error detected: Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES",
+     "dynamodb-conformance, error-messages/query.test.ts"),
     ("Query condition missed key schema element", "Query condition missed key schema element: .*", "query.js"),
     ("The provided starting key is invalid: One or more parameter values .*", "One or more parameter values .*", "query.js"),
     ("One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a "
