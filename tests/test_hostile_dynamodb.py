@@ -15,6 +15,9 @@ from support.tables import create_table, item
 # A body has at most 16 MiB. Its document, of many small values, takes up to twenty times that; documents take turns.
 GROWTH_BYTES_MAX = 400 * 1024 * 1024
 TOGETHER_BYTES_MAX = 600 * 1024 * 1024
+# 25 items of 380 KB and their entries in twenty indexes; four such batches.
+ENTRIES_BYTES_MAX = 600 * 1024 * 1024
+ENTRIES_TOGETHER_BYTES_MAX = 1024 * 1024 * 1024
 # The service quotes what breaks a constraint, whole.
 ANSWER_BYTES_MAX = 32 * 1024 * 1024
 BODY_BYTES = 15_900_000
@@ -221,6 +224,42 @@ def test_full_bodies_together_take_turns(target):
     assert set(answers) <= {400, 413, 503}, answers
     growth = memory(target, "VmHWM") - before
     assert growth < TOGETHER_BYTES_MAX, f"{growth} bytes more"
+
+
+def test_large_items_in_many_indexes_are_written_in_a_bounded_memory(target):
+    """A batch of 9.5 MB makes 200 MB of entries. They go to the disk in turns, also those of several tables."""
+    attributes = [f"g{n:02}" for n in range(20)]
+    indexes = [
+        {"IndexName": name, "KeySchema": [{"AttributeName": name, "KeyType": "HASH"}], "Projection": {"ProjectionType": "ALL"}}
+        for name in attributes
+    ]
+    tables = [f"indexed-{n}" for n in range(4)]
+    for name in tables:
+        target.dynamodb.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ["pk", *attributes]],
+            GlobalSecondaryIndexes=indexes,
+        )
+
+    def write(name):
+        items = [{"pk": {"S": str(n)}, "v": {"S": "x" * 380_000}} | {each: {"S": "x"} for each in attributes} for n in range(25)]
+        return send(target, "BatchWriteItem", {"RequestItems": {name: [{"PutRequest": {"Item": each}} for each in items]}})
+
+    before = forget_peak(target)
+    assert write(tables[0])[::2] == (200, {"UnprocessedItems": {}})
+    growth = memory(target, "VmHWM") - before
+    assert growth < ENTRIES_BYTES_MAX, f"{growth} bytes more"
+    before = forget_peak(target)
+    with concurrent.futures.ThreadPoolExecutor(4) as clients:
+        assert [status for status, _, _ in clients.map(write, tables)] == [200] * 4
+    growth = memory(target, "VmHWM") - before
+    assert growth < ENTRIES_TOGETHER_BYTES_MAX, f"{growth} bytes more"
+    for name in tables:
+        pages = target.dynamodb.get_paginator("scan").paginate(TableName=name, IndexName="g19", Select="COUNT")
+        assert sum(page["Count"] for page in pages) == 25
+        target.dynamodb.delete_table(TableName=name)
 
 
 @pytest.fixture

@@ -205,11 +205,12 @@ impl Engine {
         let store = Arc::new(store);
         let database = Database::open(&record.folder(), store, cache, &place.doors, record.seen()).await?;
         let item_cache = Arc::clone(&self.item_cache);
+        let large_writes = Arc::clone(&self.large_writes);
         let mut seed = [0; 16];
         self.parts.random.fill(&mut seed);
         let filter = KeyFilter::new(&seed, Arc::clone(&self.filter_budget));
         Ok(Opening::new(
-            OpenTable::new(database, data_keys, item_cache, filter, record, table.indexes()),
+            OpenTable::new(database, data_keys, item_cache, large_writes, filter, record, table.indexes()),
             Callers::new(self.parts.callers),
             keyring,
             key_status,

@@ -12,6 +12,7 @@ use super::callers::CallerRules;
 use super::debts::Debts;
 use super::item_cache::ItemCache;
 use super::key_filter::FilterBudget;
+use super::large_writes::LargeWrites;
 use super::names::Names;
 use super::record::{ROWS, TableRecord};
 use super::table::Table;
@@ -23,6 +24,7 @@ use crate::storage::{Batch, BlockCache, Order, Place, StorageError, SystemStore,
 pub struct Engine {
     pub(super) parts: EngineParts,
     pub(super) item_cache: Arc<ItemCache>,
+    pub(super) large_writes: Arc<LargeWrites>,
     pub(super) filter_budget: Arc<FilterBudget>,
     pub(super) creating: Names,
     // Whether another engine has taken over.
@@ -89,6 +91,7 @@ impl Engine {
         Ok(Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             item_cache: Arc::new(ItemCache::new(parts.item_cache_bytes)),
+            large_writes: Arc::new(LargeWrites::new()),
             filter_budget: Arc::new(FilterBudget::new(FILTER_BYTES_MAX)),
             parts,
             creating: Names::default(),

@@ -6,6 +6,7 @@
 mod access;
 mod callers;
 mod catalogue;
+mod change_all;
 mod debts;
 mod filter_scan;
 mod index;
@@ -13,6 +14,7 @@ mod item_cache;
 mod jobs;
 mod key_filter;
 mod key_state;
+mod large_writes;
 mod latches;
 mod lifecycle;
 mod moment;
@@ -31,11 +33,12 @@ mod throughput_record;
 pub use access::AccessError;
 pub use callers::{CallerRules, CallerScope, Renewal};
 pub use catalogue::{Engine, EngineParts};
+pub use change_all::{Changed, KeyChange};
 pub use index::{
     CollectionFull, Index, IndexRecord, IndexSet, IndexState, IndexWrite, IndexWrites, ProjectionRecord,
 };
 pub use lifecycle::{CreateError, NewIndex, NewTable};
-pub use open_table::{Change, Changed, OpenTable, Range};
+pub use open_table::{Change, OpenTable, Range};
 pub use record::{Counted, Protection, Switch, TableRecord};
 pub use switch::SwitchError;
 pub use table::{Opening, Table};

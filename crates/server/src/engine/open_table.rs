@@ -1,6 +1,6 @@
 //! A table that is open: its database, its keys, and the rules of reading and writing rows.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use super::access::AccessError;
 use super::index::{CollectionFull, IndexSet, IndexWrites, Upkeep, collection_bytes};
 use super::item_cache::{Entry, ItemCache};
 use super::key_filter::KeyFilter;
+use super::large_writes::{LargeWrites, Room};
 use super::latches::Latches;
 use super::record::{Counted, TableRecord};
 use super::recount::Exactness;
@@ -24,6 +25,7 @@ pub struct OpenTable {
     data_keys: Arc<DataKeys>,
     cache: Arc<ItemCache>,
     cache_scope: u32,
+    pub(super) large_writes: Arc<LargeWrites>,
     pub(super) filter: KeyFilter,
     pub(super) latches: Latches,
     /// Of the rows that hold the sizes of item collections.
@@ -34,19 +36,9 @@ pub struct OpenTable {
     pub(super) exactness: Exactness,
     // Why the table was taken from those who use it, once it was.
     gone: OnceLock<AccessError>,
-    // Whether there are indexes: a table without any looks no further.
-    is_indexed: AtomicBool,
+    // How many indexes there are: a table without any looks no further.
+    index_count: AtomicUsize,
     indexes: RwLock<Arc<IndexSet>>,
-}
-
-/// What became of one key.
-pub struct Changed {
-    /// What was stored before.
-    pub before: Option<Bytes>,
-    /// What is stored now.
-    pub after: Option<Bytes>,
-    /// What it did to the indexes.
-    pub indexes: IndexWrites,
 }
 
 /// What a writer decides about one key, having seen its newest state.
@@ -88,18 +80,20 @@ impl OpenTable {
         database: Database,
         data_keys: Arc<DataKeys>,
         cache: Arc<ItemCache>,
+        large_writes: Arc<LargeWrites>,
         filter: KeyFilter,
         record: &TableRecord,
         indexes: Arc<IndexSet>,
     ) -> Self {
         Self {
             gone: OnceLock::new(),
-            is_indexed: AtomicBool::new(!indexes.is_empty()),
+            index_count: AtomicUsize::new(indexes.iter().count()),
             indexes: RwLock::new(indexes),
             database,
             data_keys,
             cache_scope: cache.new_scope(),
             cache,
+            large_writes,
             filter,
             latches: Latches::new(LATCHES),
             collection_latches: Latches::new(COLLECTION_LATCHES),
@@ -164,6 +158,10 @@ impl OpenTable {
                 // A refusal rests on what it saw: it must not be told before that is durable.
                 Err(refusal) => (Err(refusal), newest.sequence),
                 Ok((change, answer)) => {
+                    let room = match &change {
+                        Change::Put(item) => self.large_writes.room(self.bytes_of_rows(item.len())).await,
+                        Change::Keep | Change::Delete => Room::default(),
+                    };
                     let mut batch = Batch::new();
                     let key = Bytes::copy_from_slice(key);
                     let stored = match change {
@@ -203,6 +201,7 @@ impl OpenTable {
                     self.cache.set(self.cache_scope, key, Entry { stored, sequence });
                     drop(latch);
                     written.durable().await?;
+                    drop(room);
                     return Ok((answer, index_writes));
                 }
             }
@@ -212,59 +211,6 @@ impl OpenTable {
             self.database.wait_durable(sequence).await.map_err(|error| self.reason(error))?;
         }
         outcome
-    }
-
-    /// Puts and deletes several different keys in one batch, without conditions.
-    ///
-    /// INVARIANT (a refusal did nothing).
-    pub async fn change_all<E: From<StorageError> + From<AccessError> + From<CollectionFull>>(
-        &self,
-        changes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    ) -> Result<Vec<Changed>, E> {
-        let held = self.latches.of_all(changes.iter().map(|(key, _)| key.as_slice())).await;
-        let mut upkeep = Upkeep::of(self);
-        let mut batch = Batch::new();
-        let mut entries = Vec::with_capacity(changes.len());
-        for (key, item) in changes {
-            let before = self.newest(&key).await.map_err(|error| self.reason(error))?.stored;
-            let key = Bytes::from(key);
-            let after = item.map(Bytes::from);
-            match &after {
-                Some(item) => {
-                    self.filter.add(&key);
-                    batch.put_bytes(key.clone(), item.clone());
-                }
-                None => batch.delete(&key),
-            }
-            if before.is_some() && after.is_some() {
-                batch.overwrites_one();
-            }
-            let indexes = match &mut upkeep {
-                None => IndexWrites::default(),
-                Some(upkeep) => {
-                    Box::pin(upkeep.item(&key, before.as_ref(), after.as_ref(), &mut batch)).await?
-                }
-            };
-            entries.push((key, Changed { before, after, indexes }));
-        }
-        if let Some(upkeep) = &mut upkeep {
-            Box::pin(upkeep.complete::<E>(&mut batch)).await?;
-        }
-        self.check_not_gone()?;
-        let written = self.database.apply(batch).await?;
-        let sequence = self.applied(&written);
-        if let Some(upkeep) = upkeep {
-            upkeep.applied(sequence);
-        }
-        let mut outcome = Vec::with_capacity(entries.len());
-        for (key, changed) in entries {
-            self.count(changed.before.as_ref(), changed.after.as_ref());
-            self.cache.set(self.cache_scope, key, Entry { stored: changed.after.clone(), sequence });
-            outcome.push(changed);
-        }
-        drop(held);
-        written.durable().await?;
-        Ok(outcome)
     }
 
     /// Calls `visit` with each row of `range` in order until it says to stop or the range ends.
@@ -362,7 +308,7 @@ impl OpenTable {
         self.gone.get().cloned().unwrap_or(AccessError::Storage(error))
     }
 
-    fn check_not_gone(&self) -> Result<(), AccessError> {
+    pub(super) fn check_not_gone(&self) -> Result<(), AccessError> {
         self.gone.get().map_or(Ok(()), |why| Err(why.clone()))
     }
 
@@ -374,7 +320,7 @@ impl OpenTable {
     }
 
     // The newest applied state, through the cache. The caller holds the key's latch.
-    async fn newest(&self, key: &[u8]) -> Result<Entry, StorageError> {
+    pub(super) async fn newest(&self, key: &[u8]) -> Result<Entry, StorageError> {
         if let Some(entry) = self.cache.entry(self.cache_scope, key) {
             return Ok(entry);
         }
@@ -400,12 +346,12 @@ impl OpenTable {
         Ok(entry)
     }
 
-    fn applied(&self, written: &Written) -> u64 {
+    pub(super) fn applied(&self, written: &Written) -> u64 {
         self.last_sequence.fetch_max(written.sequence(), Ordering::AcqRel);
         written.sequence()
     }
 
-    fn count(&self, before: Option<&Bytes>, after: Option<&Bytes>) {
+    pub(super) fn count(&self, before: Option<&Bytes>, after: Option<&Bytes>) {
         let bytes = |stored: Option<&Bytes>| {
             stored.and_then(|stored| stored::item_bytes(stored).ok()).map_or(0, |bytes| bytes as i64)
         };
@@ -415,14 +361,19 @@ impl OpenTable {
 
     /// From now on, writes maintain these indexes; those that are under way may still maintain the former ones.
     pub(super) fn set_indexes(&self, indexes: Arc<IndexSet>) {
-        let is_indexed = !indexes.is_empty();
+        let index_count = indexes.iter().count();
         *self.indexes.write() = indexes;
-        self.is_indexed.store(is_indexed, Ordering::Release);
+        self.index_count.store(index_count, Ordering::Release);
     }
 
     // The indexes to maintain. To be asked for under the latch of the item that is written.
     pub(super) fn indexes(&self) -> Option<Arc<IndexSet>> {
-        self.is_indexed.load(Ordering::Acquire).then(|| Arc::clone(&self.indexes.read()))
+        (self.index_count.load(Ordering::Acquire) > 0).then(|| Arc::clone(&self.indexes.read()))
+    }
+
+    /// The rows that items of so many stored bytes make at most, their entries included.
+    pub(super) fn bytes_of_rows(&self, bytes: usize) -> usize {
+        bytes * (1 + self.index_count.load(Ordering::Acquire))
     }
 
     /// A row's newest applied value, past the cache. The caller holds the key's latch.

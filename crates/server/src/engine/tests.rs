@@ -612,6 +612,49 @@ async fn r52_a_key_that_is_disabled_while_its_table_is_opened_leaves_nothing_ope
     }
 }
 
+// Rows on their way to the disk are in memory several times, so there must not be any number of them in one batch.
+#[tokio::test]
+async fn a_large_batch_is_written_in_parts() {
+    let world = World::new().await;
+    let table = world.create_table("large", None).await;
+    let opening = world.engine.access(&table, &caller()).await.unwrap();
+    let puts = (0..25_u8).map(|number| (vec![kind::ITEM, number], Some(vec![number; 3 << 20]))).collect();
+    let changed = opening.table.change_all::<AccessError>(puts).await.unwrap();
+    assert_eq!(changed.len(), 25);
+    let mut sequences = Vec::new();
+    for number in 0..25_u8 {
+        let row = opening.table.database().get_with_sequence(&[kind::ITEM, number]).await.unwrap();
+        let (item, sequence) = row.unwrap();
+        assert!(
+            item.len() == 3 << 20 && item[0] == number && changed[usize::from(number)].after == Some(item)
+        );
+        sequences.push(sequence);
+    }
+    sequences.dedup();
+    // Two items of 3 MiB fit a part of 8 MiB.
+    assert_eq!(sequences.len(), 13);
+}
+
+// INVARIANT (a refusal did nothing): once a part is written, the loss of the table's key is no refusal any more.
+#[tokio::test]
+async fn a_key_lost_between_the_parts_of_a_batch_is_no_refusal() {
+    let world = World::new().await;
+    let table = world.create_table("large", None).await;
+    let opening = world.engine.access(&table, &caller()).await.unwrap();
+    // Of two latches.
+    let key = |number: u8| vec![kind::ITEM, number, 0, 0, 0];
+    let puts = [1, 2].map(|number| (key(number), Some(vec![0; 5 << 20])));
+    let latch = opening.table.latches.of(&key(2)).lock().await;
+    let batch = opening.table.change_all::<AccessError>(puts.into());
+    let loss = async {
+        world.eventually(|| opening.table.counted().items == 1).await;
+        opening.table.refuse_writes(AccessError::NotFound);
+        drop(latch);
+    };
+    let (written, ()) = tokio::join!(batch, loss);
+    assert!(matches!(written, Err(AccessError::Storage(StorageError::Closed(_)))));
+}
+
 // The figures of a record may be a minute old when the server is killed. They are put right beside the requests, whatever
 // is written meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,13 +13,13 @@ use super::capacity::Units;
 use super::errors::duplicate_keys;
 use super::refused::Refused;
 use super::{capacity, collection_metrics, input, key, put_item, table};
-use crate::engine::{Engine, IndexSet};
+use crate::engine::{Engine, IndexSet, KeyChange};
 use crate::service::{Output, Request};
 use crate::wire::ApiError;
 
 const REQUESTS_MAX: usize = 25;
 
-/// Runs BatchWriteItem. The writes of one table become durable together.
+/// Runs BatchWriteItem. The writes of one table become durable together, unless they are large.
 pub async fn run(engine: &Engine, mut request: Request) -> Result<Output, ApiError> {
     let wanted = capacity::wanted(&request.input);
     let metrics_wanted = collection_metrics::wanted(&request.input);
@@ -119,7 +119,7 @@ impl Write {
     }
 
     /// The row and what it holds from now on; none where it is deleted.
-    fn change(self, schema: &KeySchema, indexes: &IndexSet) -> Result<(Vec<u8>, Option<Vec<u8>>), ApiError> {
+    fn change(self, schema: &KeySchema, indexes: &IndexSet) -> Result<KeyChange, ApiError> {
         match self {
             Self::Put(item) => {
                 let row = row_of_item(schema, &item)?;
