@@ -7,7 +7,7 @@ use strongroom_seal::root::Provider;
 use strongroom_seal::secret::SecretKey;
 use strongroom_server::app::{App, AppOptions};
 use strongroom_server::engine::{CallerRules, CallerScope, Renewal};
-use strongroom_server::storage::{Doors, Place};
+use strongroom_server::storage::{Doors, MergeTurns, Place};
 
 use crate::clock::{SimClock, WORLD_BEGINS_MILLIS};
 use crate::disk::Disk;
@@ -165,6 +165,7 @@ impl World {
             clock: Some(Arc::clone(clock) as _),
             random: Some(Arc::clone(&self.random) as _),
             dead_rows_max: Some(self.settings.dead_rows_max),
+            merges: MergeTurns::default(),
         }
     }
 

@@ -73,6 +73,10 @@ pub async fn compact(
                 max_sst_size: 64 * 1024 * 1024,
                 max_concurrent_compactions: 1,
                 compactions_poll_interval: STEP,
+                // What a merge reads ahead in each of its runs, in each of its parts.
+                max_subcompactions: 1,
+                max_fetch_tasks: 1,
+                bytes_to_fetch: 1024 * 1024,
                 ..CompactionWorkerOptions::default()
             }),
             object_store_max_retries: Some(3),
@@ -81,6 +85,7 @@ pub async fn compact(
     if let Some(seed) = doors.seed() {
         builder = builder.with_seed(seed);
     }
+    let _turn = doors.merges.turn().await;
     let Some(running) = at_work.begin(builder.build()) else { return false };
     let started = Instant::now();
     let mut is_reached = false;

@@ -394,6 +394,8 @@ fn settings() -> Settings {
         l0_sst_size_bytes: 32 * 1024 * 1024,
         // Each flush is a file that a restart after a crash must read.
         max_wal_flushes_before_l0_flush: 8192,
+        // One after the other: each holds tens of MiB while it is written.
+        l0_flush_parallelism: 1,
         l0_max_ssts: 32,
         l0_max_ssts_per_key: 32,
         // Compaction and collection run when there is something to do: see `maintenance`.

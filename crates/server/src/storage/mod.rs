@@ -19,7 +19,7 @@ pub mod write_ahead_log;
 
 pub use block_cache::BlockCache;
 pub use database::{Batch, Database, Order, Scan, Snapshot, Visibility, Written, prefix_range};
-pub use doors::Doors;
+pub use doors::{Doors, MergeTurns};
 pub use error::StorageError;
 pub use place::{DataSetting, Place, PlaceError};
 pub use system::SystemStore;
