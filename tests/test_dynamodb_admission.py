@@ -344,8 +344,11 @@ def test_what_asks_for_nothing_new_is_done_at_once(slow, dynamodb):
         assert describe(dynamodb, table)["TableStatus"] == "ACTIVE"
 
 
-def test_what_is_under_way_survives_a_restart(slow):
-    table = made(slow)
+def test_what_is_under_way_survives_a_restart(make_server):
+    slow = make_server("restarted").start()
+    table = create_table(slow.dynamodb)
+    slow.arguments = ["--status-delay-secs", str(DELAY_SECS)]
+    slow.restart()
     update(slow.dynamodb, table, **INFREQUENT)
     update(slow.dynamodb, table, **warm(13000, 5000))
     before = describe(slow.dynamodb, table)
