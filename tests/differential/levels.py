@@ -137,12 +137,12 @@ def of_the_older_checks(step, ours, theirs):
 
 
 def without(member, operation, applies=lambda step, ours, theirs: True):
-    """A member of the answer that is left out of both."""
+    """Members of the answer that are left out of both."""
 
     def level(step, ours, theirs):
         if not re.fullmatch(operation, step.operation) or "Error" in ours or "Error" in theirs or not applies(step, ours, theirs):
             return None
-        return tuple({name: value for name, value in answer.items() if name != member} for answer in (ours, theirs))
+        return tuple({name: value for name, value in answer.items() if not re.fullmatch(member, name)} for answer in (ours, theirs))
 
     return level
 
