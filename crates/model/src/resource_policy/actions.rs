@@ -55,7 +55,8 @@ fn in_hash_order(names: &mut [String]) {
 // of replication are not in the guide's list, and are in policies that the service has taken, or that its guide or its
 // CDK write. The guide lists PartiQL's operations, of which the service refuses `ExecuteStatement`; here are the actions
 // that they need.
-const ACTIONS: [&str; 44] = [
+const ACTIONS: [&str; 45] = [
+    "AssociateTableReplica",
     "BatchGetItem",
     "BatchWriteItem",
     "ConditionCheckItem",

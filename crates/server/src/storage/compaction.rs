@@ -20,6 +20,10 @@ use super::full_merge::FullMerge;
 
 /// SlateDB's scheduler merges from this number of young runs on.
 pub const RUNS_TO_START: usize = 4;
+/// SlateDB stores no more young runs than that, and waits for a merge.
+pub const YOUNG_RUNS_MAX: usize = 32;
+/// How many young runs what memory holds may become: one for each 32 MiB of 128, what was begun, and what is under way.
+const RUNS_OF_MEMORY: usize = 6;
 /// How long what a merge has replaced stays for readers who have it open.
 pub const REPLACED_STAYS: Duration = Duration::from_secs(60);
 /// A compaction that has not reached its goal by then is given up until the next round.
@@ -33,6 +37,11 @@ pub enum Goal {
     FewRuns,
     /// No dead rows.
     OneRun(FullMerge),
+}
+
+/// Whether memory can be written out without waiting for a merge.
+pub fn has_room_for_memory(db: &Db) -> bool {
+    db.manifest().l0().len() + RUNS_OF_MEMORY <= YOUNG_RUNS_MAX
 }
 
 impl Goal {

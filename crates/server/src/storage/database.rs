@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 
 use super::StorageError;
 use super::block_cache::BlockCache;
-use super::compaction::AtWork;
+use super::compaction::{self, AtWork};
 use super::dead_rows::DeadInMemory;
 use super::doors::Doors;
 use super::maintenance::{self, Maintenance};
@@ -338,12 +338,19 @@ impl Database {
     }
 
     /// Writes out what memory holds and closes. Calls made afterwards fail with `Closed`.
+    ///
+    /// Where that would have to wait for a merge, it stays in the log: nobody merges any more.
     pub async fn close(&self) -> Result<(), StorageError> {
-        self.close_with(Some(FlushType::MemTable)).await?;
+        let has_room = compaction::has_room_for_memory(&self.db);
+        self.close_with(Some(if has_room { FlushType::MemTable } else { FlushType::Wal })).await?;
         // Maintenance works while a database is open; one that is open for seconds only would never be collected.
         maintenance::collect(&self.path, &self.store, &self.doors).await;
-        // Maintenance stores manifests too. With this one all is in sorted runs, and nothing of the log is needed.
-        if let Ok(Some(closed)) = write_ahead_log::stored(&self.path, &self.store, &self.doors).await {
+        // Maintenance stores manifests too. With this one all is in sorted runs, and nothing of the log is needed; or it is
+        // needed up to its last object.
+        if let Ok(Some(mut closed)) = write_ahead_log::stored(&self.path, &self.store, &self.doors).await {
+            if !has_room {
+                closed.log_id = write_ahead_log::last(&self.path, &self.store).await?.max(closed.log_id);
+            }
             self.closed.get_or_init(|| closed);
         }
         Ok(())
@@ -396,8 +403,8 @@ fn settings() -> Settings {
         max_wal_flushes_before_l0_flush: 8192,
         // One after the other: each holds tens of MiB while it is written.
         l0_flush_parallelism: 1,
-        l0_max_ssts: 32,
-        l0_max_ssts_per_key: 32,
+        l0_max_ssts: compaction::YOUNG_RUNS_MAX,
+        l0_max_ssts_per_key: compaction::YOUNG_RUNS_MAX,
         // Compaction and collection run when there is something to do: see `maintenance`.
         compactor_options: None,
         garbage_collector_options: None,
@@ -444,6 +451,7 @@ mod tests {
     use std::pin::Pin;
 
     use futures::TryStreamExt;
+    use object_store::ObjectStoreExt;
     use object_store::memory::InMemory;
     use slatedb_common::clock::SystemClockTicker;
 
@@ -529,6 +537,39 @@ mod tests {
             counts.iter().all(|count| *count <= 2),
             "{counts:?} objects of the log are left after each closing"
         );
+    }
+
+    // Each closing makes a run, and lives too short for a merge make more of them than there may be: the log keeps the rest.
+    #[tokio::test]
+    async fn lives_too_short_for_a_merge_end_all_the_same() {
+        let store = Arc::new(InMemory::new());
+        let mut seen = Seen::default();
+        for round in 0..2 * compaction::YOUNG_RUNS_MAX {
+            let cache = Arc::new(BlockCache::new(1 << 20));
+            let opened = Arc::clone(&store) as _;
+            let database = Database::open("db", opened, cache, &Doors::default(), seen).await.unwrap();
+            database.commit(one(&format!("{round:02}"), "value")).await.unwrap();
+            let closed = tokio::time::timeout(Duration::from_secs(20), database.close()).await;
+            closed.expect("nobody merges, and nobody waits for it").unwrap();
+            seen = database.seen();
+        }
+        let database = open(&store).await;
+        let mut scan = database.scan(prefix_range(b""), Order::Ascending, Visibility::Durable).await.unwrap();
+        for round in 0..2 * compaction::YOUNG_RUNS_MAX {
+            assert_eq!(scan.next().await.unwrap().unwrap().0, format!("{round:02}"));
+        }
+        drop(scan);
+        database.close().await.unwrap();
+        // What a closing leaves in the log is missed there.
+        let seen = database.seen();
+        let log = object_store::path::Path::from("db/wal");
+        let objects: Vec<_> = store.list(Some(&log)).try_collect().await.unwrap();
+        for object in objects {
+            store.delete(&object.location).await.unwrap();
+        }
+        let cache = Arc::new(BlockCache::new(1 << 20));
+        let opened = Database::open("db", Arc::clone(&store) as _, cache, &Doors::default(), seen).await;
+        assert!(matches!(opened.map(|_| ()), Err(StorageError::Damaged(_))));
     }
 
     #[tokio::test]

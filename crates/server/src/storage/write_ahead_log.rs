@@ -112,6 +112,12 @@ pub async fn stored(
     Ok(manifest.map(|manifest| Seen { manifest_id: manifest.id(), log_id: manifest.replay_after_wal_id() }))
 }
 
+/// The number of the last object of the log; 0 where there is none.
+pub async fn last(path: &str, store: &Arc<dyn ObjectStore>) -> Result<u64, StorageError> {
+    let files = WalReader::new(path, Arc::clone(store)).list(..).await?;
+    Ok(files.last().map_or(0, |file| file.id))
+}
+
 fn admin(path: &str, store: &Arc<dyn ObjectStore>, doors: &Doors) -> Admin {
     let mut admin = AdminBuilder::new(path, Arc::clone(store));
     if let Some(clock) = &doors.clock {
