@@ -223,6 +223,10 @@ impl Table {
     }
 
     pub(super) fn set_opening(&self, opening: Option<Arc<Opening>>) -> Option<Arc<Opening>> {
+        if opening.is_some() {
+            // From here on the opening counts, and the record after it.
+            *self.counted_at_loss.write() = None;
+        }
         std::mem::replace(&mut *self.opening.write(), opening)
     }
 

@@ -696,3 +696,19 @@ async fn a_table_that_was_not_closed_is_counted_anew_under_writes() {
     assert_eq!(table.record().counted.items, 4_990);
     assert!(world.engine.access(&table, &caller()).await.unwrap().table.exactness.is_exact());
 }
+
+// The next opening counts, and the record after it.
+#[tokio::test]
+async fn figures_kept_at_the_loss_of_a_key_are_told_until_the_next_opening() {
+    let world = World::new().await;
+    let table = world.create_table("kept", None).await;
+    let value = stored::encode(&Item::from([("pk".to_owned(), AttributeValue::S("a".to_owned()))])).unwrap();
+    world.put(&table, &[kind::ITEM, 1], &value).await.unwrap();
+    let opening = table.set_opening(None).unwrap();
+    table.keep_counts(&opening.table);
+    opening.table.abandon(AccessError::NotFound).await;
+    assert_eq!((table.counted().items, table.record().counted.items), (1, 0));
+    world.engine.access(&table, &caller()).await.unwrap();
+    drop(table.set_opening(None));
+    assert_eq!(table.counted(), table.record().counted);
+}
